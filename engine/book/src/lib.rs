@@ -1,0 +1,1 @@
+//! Machine #1: order books and matching, fast and naive.

@@ -1,0 +1,1 @@
+//! TOML -> validated Plan and topology.

@@ -1,0 +1,30 @@
+//! The traits through which rooms meet: agents, machines, and the ports at the rim; and the Plan,
+//! which holds every limit of a node.
+//!
+//! Inputs -> outputs: none; this crate says what others do.
+//! Invariants: no call in a hot port blocks; whatever can fail for a reason of the world's says so
+//! in a value.
+//! Limits: all in [`Plan`].
+//! Not here: any implementation.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod agent;
+mod machine;
+mod plan;
+mod storage;
+mod transport;
+
+pub use agent::{Agent, Clock, Now};
+pub use machine::{Machine, Outbox, Progress};
+pub use plan::{
+    AckRule, BookPlan, JournalPlan, MemoryLine, Plan, RetransmitPlan, RingPlan, SessionPlan,
+    SymbolSpec,
+};
+pub use storage::{
+    BufferId, LogDone, LogReader, LogStore, LogWrite, SegmentInfo, SegmentNo, StoreFault,
+    StoreFaultKind,
+};
+pub use transport::{Deadline, Egress, Ingress, IngressEvent, Received, Sent};

@@ -1,0 +1,130 @@
+//! Every limit of a node, validated. Made by gavel-config; nothing else decides a size.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use gavel_types::{Price, Qty, SymbolId};
+
+/// When an order counts as acknowledged (DESIGN.md section 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AckRule {
+    /// Durable on the primary.
+    Local,
+}
+
+/// One instrument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SymbolSpec {
+    /// Tag 48.
+    pub symbol: SymbolId,
+    /// Name for people.
+    pub name: String,
+    /// Smallest price step (units of 10^-9), at least 1.
+    pub tick: Price,
+    /// Smallest quantity step, at least 1.
+    pub lot: Qty,
+    /// Lowest price accepted, at least one tick.
+    pub price_min: Price,
+    /// Highest price accepted.
+    pub price_max: Price,
+    /// Largest quantity of one order.
+    pub qty_max: Qty,
+}
+
+/// Sizes of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BookPlan {
+    /// The instruments, ascending by symbol.
+    pub symbols: Vec<SymbolSpec>,
+    /// Most live orders of the venue.
+    pub orders_max: u32,
+    /// Most price levels of one side of one symbol.
+    pub levels_max: u32,
+}
+
+/// Sizes and times of sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionPlan {
+    /// Most sessions ever negotiated.
+    pub sessions_max: u32,
+    /// Most connections at one time, sessions or not.
+    pub connections_max: u32,
+    /// Shortest keep-alive interval that a client may ask for (ms).
+    pub keepalive_min_ms: u32,
+    /// Longest keep-alive interval that a client may ask for (ms).
+    pub keepalive_max_ms: u32,
+    /// A connection that has not established a session by then is closed (ms).
+    pub establish_timeout_ms: u32,
+}
+
+/// Memory of reports that clients may still ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetransmitPlan {
+    /// All sessions together (bytes).
+    pub pool_bytes: usize,
+    /// Unit in which sessions take from the pool (bytes).
+    pub chunk_bytes: usize,
+    /// A connection that lags further than this is closed and catches up by retransmission (bytes).
+    pub lag_max_bytes: usize,
+}
+
+/// The write-ahead log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalPlan {
+    /// Bytes of one segment, a multiple of 4,096.
+    pub segment_bytes: u64,
+    /// Most bytes of one block, a multiple of 4,096.
+    pub block_bytes_max: usize,
+    /// Most blocks in flight.
+    pub blocks_in_flight_max: usize,
+    /// A log idle for this long is sealed by an empty block (ms).
+    pub seal_after_ms: u32,
+    /// After a full disk, ask for a segment again this often (ms).
+    pub full_retry_ms: u32,
+}
+
+/// Depths of the rings (slots, powers of two).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RingPlan {
+    /// Commands.
+    pub gateway_to_sequencer: usize,
+    /// Commands of the node itself.
+    pub control_to_sequencer: usize,
+    /// Records to be made durable.
+    pub sequencer_to_journal: usize,
+    /// Records to be applied.
+    pub sequencer_to_executor: usize,
+    /// Reports.
+    pub executor_to_egress: usize,
+    /// Unsequenced messages and retransmission requests.
+    pub gateway_to_egress: usize,
+    /// What egress tells gateway of connections.
+    pub egress_to_gateway: usize,
+}
+
+/// Every limit of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Sizes of the machine.
+    pub book: BookPlan,
+    /// Sizes and times of sessions.
+    pub session: SessionPlan,
+    /// Memory of reports.
+    pub retransmit: RetransmitPlan,
+    /// The write-ahead log.
+    pub journal: JournalPlan,
+    /// Depths of the rings.
+    pub ring: RingPlan,
+    /// When an order counts as acknowledged.
+    pub ack: AckRule,
+    /// Time for which a lease is granted (ms). A single node needs no lease: it is 0 there.
+    pub lease_ms: u32,
+}
+
+/// One line of the memory table that a node prints at start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemoryLine {
+    /// What the memory is for.
+    pub what: &'static str,
+    /// Bytes, all of them taken at start.
+    pub bytes: usize,
+}

@@ -1,0 +1,1 @@
+//! the rim: log storage, TCP, clock, pinning.

@@ -1,0 +1,1 @@
+//! the write-ahead log: format, group commit, recovery.

@@ -1,0 +1,107 @@
+//! A bounded ring of one writer and one reader, over rtrb.
+
+use rtrb::{Consumer, Producer, RingBuffer};
+
+/// Makes a ring.
+///
+/// # Panics
+/// If `depth_slots` is not a power of two.
+#[must_use]
+pub fn ring<T>(depth_slots: usize) -> (Writer<T>, Reader<T>) {
+    assert!(depth_slots.is_power_of_two(), "a ring's depth is a power of two");
+    let (producer, consumer) = RingBuffer::new(depth_slots);
+    (Writer { producer }, Reader { consumer })
+}
+
+/// The writing end.
+#[derive(Debug)]
+pub struct Writer<T> {
+    producer: Producer<T>,
+}
+
+impl<T> Writer<T> {
+    /// Free slots, at least; the reader may free more at any time.
+    #[inline]
+    pub fn free(&self) -> usize {
+        self.producer.slots()
+    }
+
+    /// True if at least `slots` are free. Cheaper than [`Writer::free`] while that is known from the
+    /// last look.
+    #[inline]
+    pub fn has_room(&self, slots: usize) -> bool {
+        self.producer.cached_slots() >= slots || self.producer.slots() >= slots
+    }
+
+    /// Appends a value, visible to the reader at once.
+    ///
+    /// # Panics
+    /// If the ring is full: writers look before they take input (DESIGN.md section 3, invariant 3).
+    #[inline]
+    pub fn push(&mut self, value: T) {
+        let pushed = self.producer.push(value).is_ok();
+        assert!(pushed, "a writer looks for room before it takes input");
+    }
+
+    /// Slots of the ring.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.producer.buffer().capacity()
+    }
+}
+
+/// The reading end.
+#[derive(Debug)]
+pub struct Reader<T> {
+    consumer: Consumer<T>,
+}
+
+impl<T> Reader<T> {
+    /// The oldest value, left where it is.
+    #[inline]
+    pub fn peek(&self) -> Option<&T> {
+        self.consumer.peek().ok()
+    }
+
+    /// Takes the oldest value.
+    #[inline]
+    pub fn pop(&mut self) -> Option<T> {
+        self.consumer.pop().ok()
+    }
+
+    /// Values that wait, at least.
+    #[inline]
+    pub fn waiting(&self) -> usize {
+        self.consumer.slots()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_come_out_in_order_and_no_more_than_fit() {
+        let (mut writer, mut reader) = ring::<u32>(4);
+        for i in 0..4 {
+            assert!(writer.has_room(1));
+            writer.push(i);
+        }
+        assert_eq!(writer.free(), 0);
+        assert!(!writer.has_room(1));
+        assert_eq!(reader.waiting(), 4);
+        assert_eq!(reader.peek(), Some(&0));
+        assert_eq!(reader.pop(), Some(0));
+        assert!(writer.has_room(1) && !writer.has_room(2));
+        assert_eq!((reader.pop(), reader.pop(), reader.pop()), (Some(1), Some(2), Some(3)));
+        assert_eq!(reader.pop(), None);
+    }
+
+    #[test]
+    #[should_panic(expected = "looks for room")]
+    fn a_push_into_a_full_ring_is_a_bug() {
+        let (mut writer, _reader) = ring::<u32>(1);
+        writer.push(1);
+        writer.push(2);
+    }
+}

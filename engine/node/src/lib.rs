@@ -1,0 +1,1 @@
+//! gaveld: one durable node as a library and a thin binary.

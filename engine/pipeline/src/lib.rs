@@ -1,0 +1,1 @@
+//! the agents and assemble().

@@ -1,0 +1,43 @@
+//! The vocabulary of Gavel: every number, order, command, report and log record that rooms hand to
+//! each other.
+//!
+//! Inputs -> outputs: none; this crate only names things.
+//! Invariants: a newtype for every number that could be swapped for another; whatever lies in a
+//! ring, on a wire or on a disk has a fixed layout, checked at compile time; little endian only.
+//! Limits: see [`limits`].
+//! Not here: behaviour. No matching, no encoding, no I/O, no clock.
+//! Source: FIX 5.0 SP2 for order terms and code values; the Raft paper for index and term.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod command;
+pub mod limits;
+mod number;
+mod order;
+mod reason;
+mod record;
+mod report;
+
+pub use command::{
+    AdminStart, BadCommand, Body, CancelOrder, Command, CommandKind, DisconnectSession,
+    EstablishSession, MarketDataQuery, NegotiateSession, NewOrder, RejectedMessage, ReplaceOrder,
+    SkipSequence,
+};
+pub use number::{
+    Account, ClOrdId, ConnId, ExecId, Index, MdReqId, Nanos, OrderId, Price, Qty, ReportNo, SeqNo,
+    SessionSlot, SessionUuid, SymbolId, Term, TrdMatchId,
+};
+pub use order::{OrdStatus, OrdType, Side, StpInstruction, TimeInForce};
+pub use reason::{
+    BusinessRejectReason, CancelReason, CancelRejectReason, DisconnectCause,
+    EstablishmentRejectCode, NegotiationRejectCode, OrderRejectReason, TerminationCode,
+};
+pub use record::{LogRecord, Stamp};
+pub use report::{
+    BadReport, BusinessReject, CancelReject, ConnectionClosed, EstablishmentAccepted,
+    EstablishmentRefused, ExecCanceled, ExecNew, ExecRejected, ExecReplaced, ExecTrade,
+    MarketDataPart, MdLevel, NegotiationAccepted, NegotiationRefused, NotAppliedRange, OrderState,
+    Report, ReportBody, ReportKind,
+};
+
+const _: () = assert!(cfg!(target_endian = "little"), "layouts are little endian");

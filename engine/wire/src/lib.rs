@@ -1,0 +1,1 @@
+//! bytes <-> messages: SBE over SOFH, FIXP session rules, without I/O.

@@ -1,0 +1,1 @@
+//! gavel: replay, inspect, control.

@@ -1,0 +1,1 @@
+//! one door for developers.
