@@ -17,6 +17,7 @@ mod order;
 mod reason;
 mod record;
 mod report;
+mod session;
 
 pub use command::{
     AdminStart, BadCommand, Body, CancelOrder, Command, CommandKind, DisconnectSession,
@@ -38,6 +39,9 @@ pub use report::{
     EstablishmentRefused, ExecCanceled, ExecNew, ExecRejected, ExecReplaced, ExecTrade,
     MarketDataPart, MdLevel, NegotiationAccepted, NegotiationRefused, NotAppliedRange, OrderState,
     Report, ReportBody, ReportKind,
+};
+pub use session::{
+    AckRuleCode, ExecType, FlowType, IntakeReason, IntakeState, RetransmitRejectCode,
 };
 
 const _: () = assert!(cfg!(target_endian = "little"), "layouts are little endian");
