@@ -1,0 +1,400 @@
+//! The checked configuration.
+
+use crate::error::{from_toml, line_of};
+use crate::file::{File, Symbol};
+use crate::{ConfigError, DEFAULT_TOML, parse_decimal};
+use gavel_contract::{
+    AckRule, BookPlan, JournalPlan, Plan, RetransmitPlan, RingPlan, SessionPlan, SymbolSpec,
+};
+use gavel_types::limits::BURST;
+use gavel_types::{Price, Qty, SymbolId};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// How blocks are made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DurableMode {
+    /// io_uring write with RWF_DSYNC.
+    UringDsync,
+    /// io_uring write linked to fdatasync.
+    UringFdatasync,
+    /// pwritev2 with RWF_DSYNC on a thread of its own.
+    Thread,
+    /// The node's own choice.
+    Auto,
+}
+
+impl DurableMode {
+    /// Name in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UringDsync => "uring-dsync",
+            Self::UringFdatasync => "uring-fdatasync",
+            Self::Thread => "thread",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+/// What an allocation on a hot thread does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HotAlloc {
+    /// Is counted.
+    Count,
+    /// Ends the process.
+    Abort,
+}
+
+/// Everything that a node is told, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where the log lives.
+    pub data_dir: PathBuf,
+    /// Name of a built-in topology, or a path.
+    pub topology: String,
+    /// What an allocation on a hot thread does.
+    pub hot_alloc: HotAlloc,
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// How blocks are made durable.
+    pub durable_mode: DurableMode,
+    /// Every limit.
+    pub plan: Plan,
+}
+
+const MIB: usize = 1 << 20;
+/// Unit in which sessions take retransmission memory.
+const CHUNK_BYTES: usize = 64 << 10;
+
+impl Settings {
+    /// The embedded defaults.
+    ///
+    /// # Panics
+    /// Never: a test parses them.
+    #[must_use]
+    pub fn embedded() -> Self {
+        Self::parse("default.toml", DEFAULT_TOML).expect("the embedded defaults are valid")
+    }
+
+    /// Reads a configuration; keys that are left out keep their defaults.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its line.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
+        let mut raw: File = toml::from_str(text).map_err(|error| from_toml(file, text, &error))?;
+        if raw.symbol.is_empty() {
+            let manual: File =
+                toml::from_str(DEFAULT_TOML).map_err(|error| from_toml(file, text, &error))?;
+            raw.symbol = manual.symbol;
+        }
+        Check { file, text }.settings(&raw)
+    }
+}
+
+/// Points at the line of whatever it refuses.
+struct Check<'a> {
+    file: &'a str,
+    text: &'a str,
+}
+
+impl Check<'_> {
+    fn refuse(&self, section: &str, nth: usize, key: &str, what: String, fix: &str) -> ConfigError {
+        ConfigError {
+            file: self.file.into(),
+            line: line_of(self.text, section, nth, key),
+            what: format!("{section}.{key} {what}"),
+            fix: fix.into(),
+        }
+    }
+
+    fn range<T: PartialOrd + std::fmt::Display + Copy>(
+        &self,
+        (section, key): (&str, &str),
+        value: T,
+        (least, most): (T, T),
+    ) -> Result<T, ConfigError> {
+        if value < least || value > most {
+            let what = format!("is {value}");
+            let fix = format!("It must lie between {least} and {most}");
+            return Err(self.refuse(section, 0, key, what, &fix));
+        }
+        Ok(value)
+    }
+
+    fn depth(&self, key: &str, value: usize, least: usize) -> Result<usize, ConfigError> {
+        let value = self.range(("rings", key), value, (least, 1 << 24))?;
+        if !value.is_power_of_two() {
+            let fix = format!("Make it a power of two, such as {}", value.next_power_of_two());
+            return Err(self.refuse("rings", 0, key, format!("is {value}"), &fix));
+        }
+        Ok(value)
+    }
+
+    fn settings(&self, raw: &File) -> Result<Settings, ConfigError> {
+        let listen = raw.orders.listen.parse::<SocketAddr>().map_err(|_| {
+            let what = format!("is {:?}, which is not an address", raw.orders.listen);
+            self.refuse("orders", 0, "listen", what, "Write it as IP:PORT, e.g. 127.0.0.1:9010")
+        })?;
+        let hot_alloc = match raw.node.hot_alloc.as_str() {
+            "count" => HotAlloc::Count,
+            "abort" => HotAlloc::Abort,
+            other => {
+                let fix = "Choose count or abort";
+                return Err(self.refuse("node", 0, "hot_alloc", format!("is {other:?}"), fix));
+            }
+        };
+        let modes = [
+            DurableMode::Auto,
+            DurableMode::UringDsync,
+            DurableMode::UringFdatasync,
+            DurableMode::Thread,
+        ];
+        let mode = &raw.journal.mode;
+        let durable_mode =
+            modes.into_iter().find(|known| known.name() == mode).ok_or_else(|| {
+                let fix = "Choose auto, uring-dsync, uring-fdatasync or thread";
+                self.refuse("journal", 0, "mode", format!("is {mode:?}"), fix)
+            })?;
+        Ok(Settings {
+            data_dir: raw.node.data_dir.clone().into(),
+            topology: raw.node.topology.clone(),
+            hot_alloc,
+            listen,
+            durable_mode,
+            plan: self.plan(raw)?,
+        })
+    }
+
+    fn plan(&self, raw: &File) -> Result<Plan, ConfigError> {
+        let session = self.session(raw)?;
+        Ok(Plan {
+            book: self.book(raw)?,
+            retransmit: self.retransmit(raw, session.sessions_max)?,
+            journal: self.journal(raw)?,
+            ring: self.rings(raw, &session)?,
+            session,
+            ack: AckRule::Local,
+            lease_ms: 0,
+        })
+    }
+
+    fn session(&self, raw: &File) -> Result<SessionPlan, ConfigError> {
+        let (sessions, orders) = (&raw.sessions, &raw.orders);
+        let keepalive_min_ms =
+            self.range(("sessions", "keepalive_min_ms"), sessions.keepalive_min_ms, (10, 60_000))?;
+        Ok(SessionPlan {
+            sessions_max: self.range(
+                ("sessions", "sessions_max"),
+                sessions.sessions_max,
+                (1, 65_536),
+            )?,
+            connections_max: self.range(
+                ("orders", "connections_max"),
+                orders.connections_max,
+                (1, 65_536),
+            )?,
+            keepalive_min_ms,
+            keepalive_max_ms: self.range(
+                ("sessions", "keepalive_max_ms"),
+                sessions.keepalive_max_ms,
+                (keepalive_min_ms, 3_600_000),
+            )?,
+            establish_timeout_ms: self.range(
+                ("orders", "establish_timeout_ms"),
+                orders.establish_timeout_ms,
+                (100, 600_000),
+            )?,
+        })
+    }
+
+    fn retransmit(&self, raw: &File, sessions_max: u32) -> Result<RetransmitPlan, ConfigError> {
+        let least = (2 * sessions_max as usize * CHUNK_BYTES).div_ceil(MIB) as u32;
+        let pool_mib = raw.retransmit.pool_mib;
+        let pool = self.range(("retransmit", "pool_mib"), pool_mib, (least.max(1), 65_536))?;
+        let lag_max_mib = raw.retransmit.lag_max_mib;
+        let lag = self.range(("retransmit", "lag_max_mib"), lag_max_mib, (1, pool))?;
+        Ok(RetransmitPlan {
+            pool_bytes: pool as usize * MIB,
+            chunk_bytes: CHUNK_BYTES,
+            lag_max_bytes: lag as usize * MIB,
+        })
+    }
+
+    fn journal(&self, raw: &File) -> Result<JournalPlan, ConfigError> {
+        let journal = &raw.journal;
+        let segment = self.range(("journal", "segment_mib"), journal.segment_mib, (1, 4_096))?;
+        let block = self.range(("journal", "block_kib_max"), journal.block_kib_max, (4, 1_024))?;
+        if block % 4 != 0 {
+            let what = format!("is {block}");
+            return Err(self.refuse(
+                "journal",
+                0,
+                "block_kib_max",
+                what,
+                "Make it a multiple of 4",
+            ));
+        }
+        Ok(JournalPlan {
+            segment_bytes: u64::from(segment) * MIB as u64,
+            block_bytes_max: block as usize * 1_024,
+            blocks_in_flight_max: self.range(
+                ("journal", "blocks_in_flight_max"),
+                journal.blocks_in_flight_max,
+                (1, 16),
+            )? as usize,
+            seal_after_ms: self.range(
+                ("journal", "seal_after_ms"),
+                journal.seal_after_ms,
+                (1, 60_000),
+            )?,
+            full_retry_ms: self.range(
+                ("journal", "full_retry_ms"),
+                journal.full_retry_ms,
+                (1, 60_000),
+            )?,
+        })
+    }
+
+    fn rings(&self, raw: &File, session: &SessionPlan) -> Result<RingPlan, ConfigError> {
+        let rings = &raw.rings;
+        Ok(RingPlan {
+            gateway_to_sequencer: self.depth(
+                "gateway_to_sequencer",
+                rings.gateway_to_sequencer,
+                BURST,
+            )?,
+            control_to_sequencer: self.depth(
+                "control_to_sequencer",
+                rings.control_to_sequencer,
+                2,
+            )?,
+            sequencer_to_journal: self.depth(
+                "sequencer_to_journal",
+                rings.sequencer_to_journal,
+                BURST,
+            )?,
+            sequencer_to_executor: self.depth(
+                "sequencer_to_executor",
+                rings.sequencer_to_executor,
+                BURST,
+            )?,
+            executor_to_egress: self.depth(
+                "executor_to_egress",
+                rings.executor_to_egress,
+                4 * BURST,
+            )?,
+            gateway_to_egress: self.depth("gateway_to_egress", rings.gateway_to_egress, BURST)?,
+            // Egress never waits for the gateway: a connection has at most one answer under way, one
+            // complaint and one release.
+            egress_to_gateway: (4 * session.connections_max as usize).next_power_of_two(),
+        })
+    }
+
+    fn book(&self, raw: &File) -> Result<BookPlan, ConfigError> {
+        let mut symbols = Vec::with_capacity(raw.symbol.len());
+        for (nth, symbol) in raw.symbol.iter().enumerate() {
+            symbols.push(self.symbol(nth, symbol, raw.book.orders_max)?);
+        }
+        symbols.sort_by_key(|spec| spec.symbol);
+        if let Some(pair) = symbols.windows(2).find(|pair| pair[0].symbol == pair[1].symbol) {
+            let id = pair[0].symbol;
+            let nth = raw.symbol.iter().rposition(|symbol| symbol.id == id.0).unwrap_or(0);
+            let what = format!("{id} is given twice");
+            return Err(self.refuse("symbol", nth, "id", what, "Give every symbol its own id"));
+        }
+        Ok(BookPlan {
+            symbols,
+            orders_max: self.range(("book", "orders_max"), raw.book.orders_max, (1, 1 << 28))?,
+            levels_max: self.range(("book", "levels_max"), raw.book.levels_max, (1, 1 << 20))?,
+        })
+    }
+
+    fn symbol(&self, nth: usize, raw: &Symbol, orders_max: u32) -> Result<SymbolSpec, ConfigError> {
+        let refuse =
+            |key: &str, what: String, fix: &str| self.refuse("symbol", nth, key, what, fix);
+        let price = |key: &str, text: &str| {
+            parse_decimal(text).filter(|price| price.0 > 0).ok_or_else(|| {
+                let fix = "Write a positive decimal number of at most nine decimals, in quotes";
+                refuse(key, format!("is {text:?}"), fix)
+            })
+        };
+        let tick = price("tick", &raw.tick)?;
+        let spec = SymbolSpec {
+            symbol: SymbolId(raw.id),
+            name: raw.name.clone(),
+            tick,
+            lot: Qty(raw.lot),
+            price_min: price("price_min", &raw.price_min)?,
+            price_max: price("price_max", &raw.price_max)?,
+            qty_max: Qty(raw.qty_max),
+        };
+        let whole = |bound: Price| bound.0 % tick.0 == 0;
+        if !whole(spec.price_min) || !whole(spec.price_max) || spec.price_min > spec.price_max {
+            let what = format!("{} to {} in steps of {}", raw.price_min, raw.price_max, raw.tick);
+            let fix = "Make both bounds multiples of the tick, the lower one first";
+            return Err(refuse("price_max", what, fix));
+        }
+        // A level's total quantity is a sum over orders, and must fit in 63 bits.
+        let most = i64::MAX as u64 / u64::from(orders_max.max(1));
+        if spec.lot.0 == 0 || spec.qty_max.0 < spec.lot.0 || spec.qty_max.0 > most {
+            let what = format!("is {} with a lot of {}", raw.qty_max, raw.lot);
+            let fix = format!(
+                "The lot is at least 1, and qty_max lies between the lot and {most} \
+                 (2^63 / book.orders_max)"
+            );
+            return Err(refuse("qty_max", what, &fix));
+        }
+        Ok(spec)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_defaults_are_valid() {
+        let settings = Settings::embedded();
+        assert_eq!(settings.listen.port(), 9010);
+        assert_eq!(settings.plan.book.symbols.len(), 4);
+        assert_eq!(settings.plan.book.symbols[0].tick, Price(100_000));
+        assert_eq!(Settings::parse("empty.toml", ""), Ok(settings));
+    }
+
+    /// (text, line, part of the message)
+    const WRONG: [(&str, Option<usize>, &str); 12] = [
+        ("[node]\ndata_dirr = 'x'", Some(2), "unknown field `data_dirr`"),
+        ("[rings]\n\nexecutor_to_egress = 1000", Some(3), "such as 1024"),
+        ("[orders]\nlisten = 'localhost'", Some(2), "not an address"),
+        ("[journal]\nmode = 'fast'", Some(2), "Choose auto"),
+        ("[journal]\nblock_kib_max = 6", Some(2), "multiple of 4"),
+        ("[journal]\nsegment_mib = 0", Some(2), "between 1 and 4096"),
+        ("[node]\nhot_alloc = 'ignore'", Some(2), "count or abort"),
+        ("[retransmit]\npool_mib = 1", Some(2), "between 32 and"),
+        ("[sessions]\nkeepalive_max_ms = 50", Some(2), "between 100 and"),
+        ("[journal]\nsegment_mib = 'big'", Some(2), "invalid type"),
+        (
+            "[[symbol]]\nid=1\nname='A'\ntick='0.01'\nlot=1\nprice_min='0.01'\n\
+             price_max='10.005'\nqty_max=5",
+            Some(7),
+            "multiples of the tick",
+        ),
+        (
+            "[[symbol]]\nid=1\nname='A'\ntick='x'\nlot=1\nprice_min='0.01'\n\
+             price_max='10'\nqty_max=5",
+            Some(4),
+            "positive decimal",
+        ),
+    ];
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line_and_a_way_out() {
+        for (text, line, part) in WRONG {
+            let error = Settings::parse("my.toml", text).unwrap_err();
+            assert_eq!(error.line, line, "{error}");
+            assert!(error.to_string().contains(part), "{error}");
+            assert!(error.to_string().starts_with("my.toml:"), "{error}");
+        }
+    }
+}
