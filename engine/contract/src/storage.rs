@@ -36,6 +36,14 @@ pub struct StoreFault {
     pub facts: String,
 }
 
+impl core::fmt::Display for StoreFault {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&self.facts)
+    }
+}
+
+impl core::error::Error for StoreFault {}
+
 /// One durable write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogWrite {
