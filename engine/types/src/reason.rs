@@ -36,7 +36,7 @@ code! {
         DuplicateClOrdId = 6,
         /// The new price is outside the symbol's limits or not a multiple of the tick.
         InvalidPriceIncrement = 18,
-        /// The new quantity is zero, above the limit or not a multiple of the lot.
+        /// The new quantity is above the limit or not a multiple of the lot. (Zero cancels.)
         IncorrectQuantity = 100,
         /// The book has no room for another level.
         BookFull = 101,

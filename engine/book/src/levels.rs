@@ -1,0 +1,141 @@
+//! Price levels: a queue of orders each, first in first out, and their sum.
+//!
+//! Inputs -> outputs: slots of orders in; the head of the queue out.
+//! Invariants: a level's sum and count are those of its orders; a level with no order is free.
+//! Limits: as many levels as orders, since every level holds one: the slab is never full.
+//! Not here: which prices there are, and in which order (ladder.rs).
+
+use crate::orders::{NIL, Orders};
+use alloc::vec::Vec;
+use gavel_types::{Price, Qty};
+
+/// Half a cache line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Level {
+    pub(crate) price: Price,
+    /// Sum of what its orders have left.
+    pub(crate) qty: Qty,
+    /// The order that trades first; of a free level, the next free one.
+    pub(crate) head: u32,
+    pub(crate) tail: u32,
+    pub(crate) count: u32,
+}
+
+const _: () = assert!(size_of::<Level>() == 32);
+
+/// The slab of all levels of the venue.
+#[derive(Debug)]
+pub(crate) struct Levels {
+    nodes: Vec<Level>,
+    free: u32,
+}
+
+impl Levels {
+    pub(crate) fn new(orders_max: u32) -> Self {
+        let next = |id| if id + 1 == orders_max { NIL } else { id + 1 };
+        let vacant =
+            |id| Level { price: Price(0), qty: Qty(0), head: next(id), tail: NIL, count: 0 };
+        let nodes: Vec<Level> = (0..orders_max).map(vacant).collect();
+        Self { free: if nodes.is_empty() { NIL } else { 0 }, nodes }
+    }
+
+    #[inline]
+    pub(crate) fn level(&self, id: u32) -> &Level {
+        &self.nodes[id as usize]
+    }
+
+    /// An empty level at a price.
+    #[inline]
+    pub(crate) fn take(&mut self, price: Price) -> u32 {
+        let id = self.free;
+        assert!(id != NIL, "there are no more levels than orders");
+        let level = &mut self.nodes[id as usize];
+        self.free = level.head;
+        *level = Level { price, qty: Qty(0), head: NIL, tail: NIL, count: 0 };
+        id
+    }
+
+    /// Gives an empty level back.
+    #[inline]
+    pub(crate) fn release(&mut self, id: u32) {
+        let level = &mut self.nodes[id as usize];
+        assert!(level.count == 0 && level.qty == Qty(0), "only an empty level is given back");
+        level.head = self.free;
+        self.free = id;
+    }
+
+    /// Puts an order at the end of a level's queue.
+    #[inline]
+    pub(crate) fn append(&mut self, orders: &mut Orders, id: u32, slot: u32) {
+        let level = &mut self.nodes[id as usize];
+        let node = orders.node_mut(slot);
+        assert!(node.level == NIL, "an order rests at one level");
+        node.level = id;
+        node.prev = level.tail;
+        node.next = NIL;
+        level.qty.0 += node.order.leaves.0;
+        level.count += 1;
+        if level.tail == NIL {
+            level.head = slot;
+        } else {
+            orders.node_mut(level.tail).next = slot;
+        }
+        level.tail = slot;
+    }
+
+    /// Takes an order out of its queue, wherever it stands. Returns its level, and whether that is
+    /// empty now.
+    #[inline]
+    pub(crate) fn unlink(&mut self, orders: &mut Orders, slot: u32) -> (u32, bool) {
+        let node = orders.node_mut(slot);
+        let (id, prev, next) = (node.level, node.prev, node.next);
+        assert!(id != NIL, "only a resting order is taken out");
+        node.level = NIL;
+        node.prev = NIL;
+        node.next = NIL;
+        let level = &mut self.nodes[id as usize];
+        level.qty.0 -= node.order.leaves.0;
+        level.count -= 1;
+        if prev == NIL {
+            level.head = next;
+        } else {
+            orders.node_mut(prev).next = next;
+        }
+        if next == NIL {
+            level.tail = prev;
+        } else {
+            orders.node_mut(next).prev = prev;
+        }
+        (id, level.count == 0)
+    }
+
+    /// Less is left of an order that keeps its place.
+    #[inline]
+    pub(crate) fn shrink(&mut self, id: u32, by: Qty) {
+        self.nodes[id as usize].qty.0 -= by.0;
+    }
+
+    /// Slots of a level's orders, first in first out.
+    pub(crate) fn queue<'a>(
+        &self,
+        orders: &'a Orders,
+        id: u32,
+    ) -> impl Iterator<Item = u32> + 'a + use<'a> {
+        let some = |slot: u32| (slot != NIL).then_some(slot);
+        core::iter::successors(some(self.level(id).head), move |&slot| some(orders.node(slot).next))
+    }
+
+    /// Levels that are free.
+    pub(crate) fn free_count(&self) -> usize {
+        let some = |id: u32| (id != NIL).then_some(id);
+        core::iter::successors(some(self.free), |&id| some(self.level(id).head)).count()
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<Level>()
+    }
+}

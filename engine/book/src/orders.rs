@@ -1,0 +1,272 @@
+//! Live orders: a slab of 64-byte nodes, named by handles.
+//!
+//! Inputs -> outputs: orders in, slots out; handles in, slots of live orders out.
+//! Invariants: a handle never names two orders; cum_qty = qty - leaves; slots are taken last freed
+//! first (which is part of the machine's rules: OrderIDs are in reports).
+//! Limits: `orders_max`, fixed at construction.
+//! Not here: queues (levels.rs), names that clients gave (names.rs).
+
+use alloc::vec::Vec;
+use gavel_types::{ClOrdId, OrdStatus, OrderId, Price, Qty, SessionSlot, Side, TimeInForce};
+
+/// Stands for "no slot" in links.
+pub(crate) const NIL: u32 = u32::MAX;
+
+/// Stands for "no order" as a node's level.
+const VACATED: u32 = NIL - 1;
+
+/// A slot whose generation has come this far is never taken again.
+const GENERATION_END: u32 = u32::MAX;
+
+/// What is known of one order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Order {
+    pub(crate) cl_ord_id: ClOrdId,
+    /// [`Price::NULL`] for a market order.
+    pub(crate) price: Price,
+    /// Total, what has filled included.
+    pub(crate) qty: Qty,
+    pub(crate) leaves: Qty,
+    pub(crate) session: SessionSlot,
+    /// Index of its symbol in the plan.
+    pub(crate) book: u32,
+    pub(crate) side: Side,
+    pub(crate) time_in_force: TimeInForce,
+}
+
+impl Order {
+    /// What has filled.
+    #[inline]
+    pub(crate) fn cum(&self) -> Qty {
+        Qty(self.qty.0 - self.leaves.0)
+    }
+
+    /// Status of a live or filled order.
+    #[inline]
+    pub(crate) fn status(&self) -> OrdStatus {
+        if self.leaves == Qty(0) {
+            OrdStatus::Filled
+        } else if self.leaves == self.qty {
+            OrdStatus::New
+        } else {
+            OrdStatus::PartiallyFilled
+        }
+    }
+
+    /// True if what does not trade at once stays in the book.
+    #[inline]
+    pub(crate) fn may_rest(&self) -> bool {
+        self.price != Price::NULL && self.time_in_force != TimeInForce::Ioc
+    }
+}
+
+/// One cache line: an order and its links.
+///
+/// ```text
+/// | ClOrdID 8 | price 8 | qty 8 | leaves 8 | session 4 | book 4 | side, tif 2+2 |
+/// | level 4 | prev 4 | next 4 | generation 4 |
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub(crate) struct Node {
+    pub(crate) order: Order,
+    /// Level that it rests at, NIL if at none, VACATED if there is no order.
+    pub(crate) level: u32,
+    pub(crate) prev: u32,
+    /// The order behind it; of a free slot, the next free one.
+    pub(crate) next: u32,
+    generation: u32,
+}
+
+impl Node {
+    #[inline]
+    fn is_live(&self) -> bool {
+        self.level != VACATED
+    }
+}
+
+const _: () = assert!(size_of::<Node>() == 64);
+
+const VACANT: Order = Order {
+    cl_ord_id: ClOrdId(0),
+    price: Price(0),
+    qty: Qty(0),
+    leaves: Qty(0),
+    session: SessionSlot::NONE,
+    book: 0,
+    side: Side::Buy,
+    time_in_force: TimeInForce::Day,
+};
+
+/// The slab.
+#[derive(Debug)]
+pub(crate) struct Orders {
+    nodes: Vec<Node>,
+    free: u32,
+    live: u32,
+}
+
+impl Orders {
+    pub(crate) fn new(orders_max: u32) -> Self {
+        assert!(orders_max < VACATED, "a slot fits in 32 bits, beside what is no slot");
+        let next = |slot| if slot + 1 == orders_max { NIL } else { slot + 1 };
+        let vacant = |slot| Node {
+            order: VACANT,
+            level: VACATED,
+            prev: NIL,
+            next: next(slot),
+            generation: 1,
+        };
+        let nodes: Vec<Node> = (0..orders_max).map(vacant).collect();
+        Self { free: if nodes.is_empty() { NIL } else { 0 }, nodes, live: 0 }
+    }
+
+    /// True if no slot can be taken.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.free == NIL
+    }
+
+    /// Makes an order live, at no level yet.
+    ///
+    /// # Panics
+    /// If no slot is free: callers look first.
+    #[inline]
+    pub(crate) fn take(&mut self, order: Order) -> u32 {
+        let slot = self.free;
+        assert!(slot != NIL, "room is decided before anything changes");
+        let node = &mut self.nodes[slot as usize];
+        self.free = node.next;
+        node.order = order;
+        node.level = NIL;
+        node.prev = NIL;
+        node.next = NIL;
+        self.live += 1;
+        slot
+    }
+
+    /// The order is gone; its handle is stale from here on.
+    ///
+    /// # Panics
+    /// If the slot holds no live order.
+    #[inline]
+    pub(crate) fn release(&mut self, slot: u32) {
+        let node = &mut self.nodes[slot as usize];
+        assert!(node.is_live(), "an order ends once");
+        node.level = VACATED;
+        node.generation += 1;
+        self.live -= 1;
+        if node.generation < GENERATION_END {
+            node.next = self.free;
+            self.free = slot;
+        }
+    }
+
+    /// The live order that a handle names.
+    #[inline]
+    pub(crate) fn find(&self, id: OrderId) -> Option<u32> {
+        let slot = id.0 as u32;
+        let node = self.nodes.get(slot as usize)?;
+        (node.is_live() && u64::from(node.generation) == id.0 >> 32).then_some(slot)
+    }
+
+    /// The handle of the order in a slot.
+    #[inline]
+    pub(crate) fn id(&self, slot: u32) -> OrderId {
+        OrderId(u64::from(self.nodes[slot as usize].generation) << 32 | u64::from(slot))
+    }
+
+    #[inline]
+    pub(crate) fn node(&self, slot: u32) -> &Node {
+        &self.nodes[slot as usize]
+    }
+
+    #[inline]
+    pub(crate) fn node_mut(&mut self, slot: u32) -> &mut Node {
+        &mut self.nodes[slot as usize]
+    }
+
+    #[inline]
+    pub(crate) fn order(&self, slot: u32) -> &Order {
+        &self.nodes[slot as usize].order
+    }
+
+    #[inline]
+    pub(crate) fn order_mut(&mut self, slot: u32) -> &mut Order {
+        &mut self.nodes[slot as usize].order
+    }
+
+    /// Orders that are live.
+    pub(crate) fn live(&self) -> u32 {
+        self.live
+    }
+
+    /// Slots of live orders, ascending.
+    pub(crate) fn live_slots(&self) -> impl Iterator<Item = u32> + '_ {
+        self.nodes.iter().zip(0..).filter(|(node, _)| node.is_live()).map(|(_, slot)| slot)
+    }
+
+    /// Slots that are never taken again.
+    pub(crate) fn retired(&self) -> usize {
+        self.nodes.iter().filter(|node| node.generation == GENERATION_END).count()
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node>()
+    }
+
+    /// Free slots in the order in which they will be taken.
+    pub(crate) fn free_slots(&self) -> impl Iterator<Item = u32> + '_ {
+        let some = |slot: u32| (slot != NIL).then_some(slot);
+        core::iter::successors(some(self.free), move |&slot| some(self.node(slot).next))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_taken_last_freed_first_under_new_handles() {
+        let mut orders = Orders::new(3);
+        let ids: Vec<OrderId> = (0..3)
+            .map(|_| {
+                let slot = orders.take(VACANT);
+                orders.id(slot)
+            })
+            .collect();
+        assert_eq!(ids, [OrderId(1 << 32), OrderId(1 << 32 | 1), OrderId(1 << 32 | 2)]);
+        assert!(orders.is_full());
+        orders.release(0);
+        orders.release(2);
+        assert_eq!(orders.take(VACANT), 2);
+        assert_eq!(orders.id(2), OrderId(2 << 32 | 2));
+        assert_eq!(orders.find(ids[2]), None, "stale");
+        assert_eq!(orders.find(ids[0]), None, "not live");
+        assert_eq!(orders.find(ids[1]), Some(1));
+        assert_eq!(orders.find(OrderId(2 << 32)), None, "the next handle of a free slot");
+        assert_eq!(orders.find(OrderId(1 << 32 | 3)), None, "no such slot");
+        assert_eq!(orders.find(OrderId(0)), None);
+        assert_eq!(orders.take(VACANT), 0);
+    }
+
+    #[test]
+    fn a_slot_whose_generation_is_used_up_is_never_taken_again() {
+        let mut orders = Orders::new(1);
+        orders.nodes[0].generation = GENERATION_END - 1;
+        let slot = orders.take(VACANT);
+        assert_eq!(orders.id(slot), OrderId(u64::from(GENERATION_END - 1) << 32));
+        orders.release(slot);
+        assert!(orders.is_full());
+        assert_eq!(orders.live(), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "an order ends once")]
+    fn an_order_ends_once() {
+        let mut orders = Orders::new(1);
+        let slot = orders.take(VACANT);
+        orders.release(slot);
+        orders.release(slot);
+    }
+}

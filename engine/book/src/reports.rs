@@ -1,0 +1,213 @@
+//! Reports of one record: made from orders, counted, and pushed only where there is room.
+//!
+//! Inputs -> outputs: an order and what happened to it -> reports.
+//! Invariants: never more reports than the outbox has room for; ExecID and TrdMatchID count from 1
+//! without a gap.
+//! Limits: BURST reports before the outbox is asked again.
+//! Not here: numbers of the session's flow (0 here; the session layer gives them).
+
+use crate::orders::Order;
+use gavel_contract::Outbox;
+use gavel_types::limits::BURST;
+use gavel_types::{
+    CancelReason, CancelReject, CancelRejectReason, ClOrdId, ExecCanceled, ExecId, ExecNew,
+    ExecRejected, ExecReplaced, ExecTrade, NewOrder, OrdStatus, OrderId, OrderRejectReason,
+    OrderState, Price, Qty, Report, SessionSlot, Stamp, SymbolId, TrdMatchId,
+};
+
+/// The machine's counters: the numbers given last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counters {
+    exec: u64,
+    trd_match: u64,
+}
+
+impl Counters {
+    fn exec(&mut self) -> ExecId {
+        self.exec += 1;
+        ExecId(self.exec)
+    }
+
+    /// The number of a new match.
+    pub(crate) fn trd_match(&mut self) -> TrdMatchId {
+        self.trd_match += 1;
+        TrdMatchId(self.trd_match)
+    }
+}
+
+/// Where one record's reports go.
+pub(crate) struct Emit<'a, O> {
+    out: &'a mut O,
+    counters: &'a mut Counters,
+    stamp: Stamp,
+    /// Slots known to be free: the outbox is asked only when they are used up, since its answer may
+    /// cost a cache line that another core writes.
+    room: usize,
+}
+
+/// An order with its names, as reports show it.
+#[derive(Clone, Copy)]
+pub(crate) struct Shown<'a> {
+    pub(crate) order: &'a Order,
+    pub(crate) id: OrderId,
+    pub(crate) symbol: SymbolId,
+}
+
+impl Shown<'_> {
+    fn state(&self, leaves: Qty, status: OrdStatus, detail: u8) -> OrderState {
+        OrderState {
+            order_id: self.id,
+            cl_ord_id: self.order.cl_ord_id,
+            price: self.order.price,
+            qty: self.order.qty,
+            leaves_qty: leaves,
+            cum_qty: self.order.cum(),
+            symbol: self.symbol,
+            side: self.order.side,
+            ord_status: status,
+            detail,
+            reserved: 0,
+        }
+    }
+}
+
+/// One match, as both sides' reports show it.
+#[derive(Clone, Copy)]
+pub(crate) struct Match {
+    pub(crate) id: TrdMatchId,
+    pub(crate) price: Price,
+    pub(crate) qty: Qty,
+}
+
+/// Tag 1057, in a Trade's detail.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+pub(crate) enum Aggressor {
+    Yes = b'Y',
+    No = b'N',
+}
+
+/// Names in a cancel or replace, as its refusal shows them.
+#[derive(Clone, Copy)]
+pub(crate) struct Refused {
+    pub(crate) cl_ord_id: ClOrdId,
+    pub(crate) orig_cl_ord_id: ClOrdId,
+    pub(crate) order_id: OrderId,
+    pub(crate) ord_status: OrdStatus,
+    /// Tag 434.
+    pub(crate) response_to: u8,
+}
+
+impl<'a, O: Outbox> Emit<'a, O> {
+    /// For a record that is new: callers see to BURST free slots.
+    pub(crate) fn begin(out: &'a mut O, counters: &'a mut Counters, stamp: Stamp) -> Self {
+        Self { out, counters, stamp, room: BURST }
+    }
+
+    /// For a record that paused.
+    pub(crate) fn resume(out: &'a mut O, counters: &'a mut Counters, stamp: Stamp) -> Self {
+        let room = out.free();
+        Self { out, counters, stamp, room }
+    }
+
+    /// True if so many reports can be pushed now.
+    #[inline]
+    pub(crate) fn has_room(&mut self, reports: usize) -> bool {
+        if self.room < reports {
+            self.room = self.out.free();
+        }
+        self.room >= reports
+    }
+
+    /// Numbers the next match.
+    pub(crate) fn trd_match(&mut self) -> TrdMatchId {
+        self.counters.trd_match()
+    }
+
+    pub(crate) fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, report: Report) {
+        assert!(self.room > 0, "room is looked for before a step");
+        self.room -= 1;
+        self.out.push(report);
+    }
+
+    pub(crate) fn accepted(&mut self, shown: Shown<'_>) {
+        let order = shown.state(shown.order.leaves, OrdStatus::New, 0);
+        let body = ExecNew { order, exec_id: self.counters.exec() };
+        self.push(Report::exec_new(self.stamp, shown.order.session, &body));
+    }
+
+    pub(crate) fn trade(&mut self, shown: Shown<'_>, matched: Match, aggressor: Aggressor) {
+        let body = ExecTrade {
+            order: shown.state(shown.order.leaves, shown.order.status(), aggressor as u8),
+            exec_id: self.counters.exec(),
+            last_px: matched.price,
+            last_qty: matched.qty,
+            trd_match_id: matched.id,
+        };
+        self.push(Report::exec_trade(self.stamp, shown.order.session, &body));
+    }
+
+    pub(crate) fn replaced(&mut self, shown: Shown<'_>, orig_cl_ord_id: ClOrdId) {
+        let order = shown.state(shown.order.leaves, shown.order.status(), 0);
+        let body = ExecReplaced { order, exec_id: self.counters.exec(), orig_cl_ord_id };
+        self.push(Report::exec_replaced(self.stamp, shown.order.session, &body));
+    }
+
+    /// `shown.order` as it was when it ended; the report says that nothing is left of it.
+    pub(crate) fn canceled(
+        &mut self,
+        shown: Shown<'_>,
+        reason: CancelReason,
+        request_cl_ord_id: ClOrdId,
+    ) {
+        let order = shown.state(Qty(0), OrdStatus::Canceled, reason.code());
+        let body = ExecCanceled { order, exec_id: self.counters.exec(), request_cl_ord_id };
+        self.push(Report::exec_canceled(self.stamp, shown.order.session, &body));
+    }
+
+    pub(crate) fn rejected(
+        &mut self,
+        session: SessionSlot,
+        asked: &NewOrder,
+        reason: OrderRejectReason,
+    ) {
+        let order = OrderState {
+            order_id: OrderId(0),
+            cl_ord_id: asked.cl_ord_id,
+            price: asked.price,
+            qty: asked.qty,
+            leaves_qty: Qty(0),
+            cum_qty: Qty(0),
+            symbol: asked.symbol,
+            side: asked.side,
+            ord_status: OrdStatus::Rejected,
+            detail: reason.code(),
+            reserved: 0,
+        };
+        let body = ExecRejected { order, exec_id: self.counters.exec() };
+        self.push(Report::exec_rejected(self.stamp, session, &body));
+    }
+
+    pub(crate) fn cancel_reject(
+        &mut self,
+        session: SessionSlot,
+        refused: Refused,
+        reason: CancelRejectReason,
+    ) {
+        let body = CancelReject {
+            cl_ord_id: refused.cl_ord_id,
+            orig_cl_ord_id: refused.orig_cl_ord_id,
+            order_id: refused.order_id,
+            reason,
+            ord_status: refused.ord_status,
+            response_to: refused.response_to,
+            reserved: [0; 5],
+        };
+        self.push(Report::cancel_reject(self.stamp, session, &body));
+    }
+}

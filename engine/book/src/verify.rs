@@ -1,0 +1,89 @@
+//! The whole state checked against itself. For tests and simulation: takes time in proportion to
+//! the state.
+//!
+//! Inputs -> outputs: a book between two records -> a panic that names the rule that does not hold.
+//! Not here: whether the state is the right one (reference.rs).
+
+use crate::book::{Book, SymbolBook};
+use crate::orders::NIL;
+use gavel_types::{Price, Qty, Side};
+
+impl Book {
+    /// Checks every invariant of the state between two records.
+    ///
+    /// # Panics
+    /// If one does not hold: a bug.
+    pub fn verify(&self) {
+        let mut orders = 0;
+        let mut levels = 0;
+        for (at, book) in self.books.iter().enumerate() {
+            for side in [Side::Buy, Side::Sell] {
+                levels += book.ladder(side).len();
+                orders += self.verify_side(at, book, side);
+            }
+            let best = |side| book.ladder(side).best().map(|id| self.levels.level(id).price);
+            if let (Some(bid), Some(ask)) = (best(Side::Buy), best(Side::Sell)) {
+                assert!(bid < ask, "a book is not crossed: {bid} {ask}");
+            }
+        }
+        assert_eq!(orders, self.orders.live() as usize, "every live order rests once");
+        assert_eq!(orders, self.names.len(), "there are as many names as live orders");
+        for slot in self.orders.live_slots() {
+            let order = self.orders.order(slot);
+            let named = self.names.find(order.session, order.cl_ord_id);
+            assert_eq!(named, Some(slot), "a live order is found by its name");
+            assert_eq!(self.orders.find(self.orders.id(slot)), Some(slot), "and by its handle");
+        }
+        self.verify_free(levels);
+    }
+
+    /// Returns how many orders rest there.
+    fn verify_side(&self, at: usize, book: &SymbolBook, side: Side) -> usize {
+        let mut resting = 0;
+        let mut better: Option<Price> = None;
+        for id in book.ladder(side).best_first() {
+            let level = self.levels.level(id);
+            let worse_than = |better: Price| match side {
+                Side::Buy => level.price < better,
+                Side::Sell => level.price > better,
+            };
+            assert!(better.is_none_or(worse_than), "levels go from best to worst");
+            assert_eq!(book.ladder(side).find(level.price), Some(id), "a level is at its price");
+            better = Some(level.price);
+            resting += self.verify_level(at, book, side, id);
+        }
+        resting
+    }
+
+    fn verify_level(&self, at: usize, book: &SymbolBook, side: Side, id: u32) -> usize {
+        let level = self.levels.level(id);
+        let (mut sum, mut count, mut before) = (0, 0, NIL);
+        for slot in self.levels.queue(&self.orders, id) {
+            let node = self.orders.node(slot);
+            let order = &node.order;
+            assert_eq!((node.level, node.prev), (id, before), "links are sound");
+            assert_eq!((order.book as usize, order.side), (at, side), "an order is on its side");
+            assert_eq!(order.price, level.price, "an order rests at its price");
+            assert!(order.may_rest(), "only what may rest rests");
+            assert!(order.leaves > Qty(0), "a resting order has something left");
+            assert!(order.leaves <= order.qty, "no more is left than was asked for");
+            assert!(book.rules.is_legal_price(order.price), "a resting price is legal");
+            assert!(book.rules.is_legal_qty(order.qty), "a resting quantity is legal");
+            sum += order.leaves.0;
+            count += 1;
+            before = slot;
+        }
+        assert!(count > 0, "a level holds an order");
+        assert_eq!(level.tail, before, "the tail is the last order");
+        assert_eq!((level.qty.0, level.count), (sum, count), "a level is the sum of its orders");
+        count as usize
+    }
+
+    fn verify_free(&self, levels_used: usize) {
+        let capacity = self.levels.capacity();
+        assert_eq!(self.levels.free_count() + levels_used, capacity, "no level is lost");
+        let free = self.orders.free_slots().count();
+        let accounted = free + self.orders.live() as usize + self.orders.retired();
+        assert_eq!(accounted, capacity, "no slot is lost");
+    }
+}
