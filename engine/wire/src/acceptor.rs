@@ -1,0 +1,425 @@
+//! The server's side of FIXP for one connection, as a pure state machine.
+//!
+//! ```text
+//!            Negotiate              on_negotiated(true)
+//! Connected ----------> Negotiating -------------------> Negotiated
+//!     |  ^                   | on_negotiated(false)          |
+//!     |  +-------------------+                               | Establish
+//!     | Establish                                            v
+//!     +--------------------------------------------> Establishing ---> Established
+//!                 (refused: back to where it was)              on_established
+//! ```
+//!
+//! Inputs -> outputs: decoded messages, the machine's answers and monotone time in; a [`Verdict`] for
+//! each message, and [`Close`] when time is up, out.
+//! Invariants: nothing is logged for a connection that is closing; every application message of an
+//! established session is logged, under the number that its place in the flow gives it; what is a
+//! duplicate the machine alone decides; while the machine decides, the connection is not read.
+//! Limits: [`REFUSALS_MAX`] refused answers a connection, [`SEQ_MAX`], and those in [`Limits`].
+//! Not here: bytes, buffers, clocks; what sessions exist (the machine knows); the server's heartbeat and
+//! retransmission (egress).
+//! Source: FIXP 1.1: session initiation, sequence, keep-alive.
+
+use crate::client::{
+    Application, ClientMessage, Credentials, Establish, Negotiate, RetransmitRequest,
+};
+use gavel_types::{
+    Command, ConnId, DisconnectCause, DisconnectSession, EstablishSession, EstablishmentRejectCode,
+    FlowType, Nanos, NegotiateSession, NegotiationRejectCode, SeqNo, SessionSlot, SessionUuid,
+    SkipSequence, TerminationCode,
+};
+
+/// A client that is silent for more than so many of its keep-alive intervals is gone. FIXP asks for
+/// some leniency, because the two sides' timers differ.
+pub const SILENCE_INTERVALS: u64 = 2;
+
+/// Most answers of refusal to one connection; what it asks after that closes it.
+pub const REFUSALS_MAX: u8 = 3;
+
+/// Highest number that a client may give to a message: half of what a u64 holds, so that counting
+/// on from it never overflows.
+pub const SEQ_MAX: SeqNo = SeqNo(u64::MAX / 2);
+
+/// Highest type of cancel-on-disconnect that the machine implements: none yet, so a client that asks
+/// for one is refused rather than left in the belief that it has it.
+pub const COD_TYPE_SUPPORTED_MAX: u8 = 0;
+
+/// What the configuration says of sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Shortest keep-alive interval that a client may ask for (ms), at least 1.
+    pub keepalive_min_ms: u32,
+    /// Longest keep-alive interval that a client may ask for (ms).
+    pub keepalive_max_ms: u32,
+    /// A connection that has not established a session by then is closed (ms).
+    pub establish_timeout_ms: u32,
+}
+
+/// End of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// What the client is told in Terminate.
+    pub code: TerminationCode,
+    /// What the log says of it.
+    pub cause: DisconnectCause,
+}
+
+/// What is to be done about a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// This goes to the log.
+    Log(Command),
+    /// Egress is to send reports again, or to say why not.
+    Retransmit(RetransmitRequest),
+    /// Answer NegotiationReject; the connection stays.
+    RefuseNegotiate {
+        /// The session.
+        uuid: SessionUuid,
+        /// The request's timestamp.
+        timestamp: Nanos,
+        /// Why.
+        code: NegotiationRejectCode,
+    },
+    /// Answer EstablishmentReject; the connection stays.
+    RefuseEstablish {
+        /// The session.
+        uuid: SessionUuid,
+        /// The request's timestamp.
+        timestamp: Nanos,
+        /// Why.
+        code: EstablishmentRejectCode,
+    },
+    /// Nothing.
+    Nothing,
+    /// Say Terminate and close the connection. [`Acceptor::on_gone`] makes the log's record of it.
+    Close(Close),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Connected,
+    Negotiating,
+    Negotiated,
+    Establishing { negotiated: bool },
+    Established(Established),
+    Closing,
+}
+
+/// An established session, as this connection sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Established {
+    slot: SessionSlot,
+    keepalive_ns: u64,
+    /// Number of the next application message.
+    next: SeqNo,
+    /// One more than the highest number given on this connection, given by message or skipped.
+    high: SeqNo,
+}
+
+/// One connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acceptor {
+    conn: ConnId,
+    limits: Limits,
+    state: State,
+    uuid: SessionUuid,
+    /// Session that the log has bound, or is asked to bind, to this connection.
+    bound: Option<SessionSlot>,
+    opened: Nanos,
+    heard: Nanos,
+    refusals: u8,
+}
+
+const fn ns(ms: u32) -> u64 {
+    ms as u64 * 1_000_000
+}
+
+const fn protocol_error(code: TerminationCode) -> Verdict {
+    Verdict::Close(Close { code, cause: DisconnectCause::ProtocolError })
+}
+
+const INVALID_STATE: Verdict = protocol_error(TerminationCode::InvalidState);
+
+impl Acceptor {
+    /// A connection that opened `now` (monotone).
+    #[must_use]
+    pub fn new(conn: ConnId, limits: Limits, now: Nanos) -> Self {
+        assert!(limits.keepalive_min_ms >= 1, "a keep-alive interval takes time");
+        Self {
+            conn,
+            limits,
+            state: State::Connected,
+            uuid: SessionUuid::default(),
+            bound: None,
+            opened: now,
+            heard: now,
+            refusals: 0,
+        }
+    }
+
+    /// The connection.
+    #[must_use]
+    pub fn conn(&self) -> ConnId {
+        self.conn
+    }
+
+    /// The session last named by the client; all zero if none was.
+    #[must_use]
+    pub fn uuid(&self) -> SessionUuid {
+        self.uuid
+    }
+
+    /// The session's slot, once established.
+    #[must_use]
+    pub fn slot(&self) -> Option<SessionSlot> {
+        match self.state {
+            State::Established(session) => Some(session.slot),
+            _ => None,
+        }
+    }
+
+    /// True while the machine decides: the gateway does not read the connection meanwhile.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Negotiating | State::Establishing { .. })
+    }
+
+    /// True once a verdict or a timer has closed it.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.state == State::Closing
+    }
+
+    /// Decides about one message of the client, received at `now` (monotone).
+    ///
+    /// # Panics
+    /// If the machine's answer is awaited: the gateway keeps what it has read until then.
+    pub fn on_message(&mut self, now: Nanos, message: &ClientMessage) -> Verdict {
+        assert!(!self.is_waiting(), "a connection is not read while the machine decides");
+        self.heard = now;
+        let verdict = match (self.state, message) {
+            (State::Closing, _) => Verdict::Nothing,
+            (_, ClientMessage::Terminate { .. }) => Verdict::Close(Close {
+                code: TerminationCode::Finished,
+                cause: DisconnectCause::Terminated,
+            }),
+            (State::Connected, ClientMessage::Negotiate(message)) => self.negotiate(message),
+            (State::Connected | State::Negotiated, ClientMessage::Establish(message)) => {
+                self.establish(message)
+            }
+            (State::Established(session), message) => self.established(session, message),
+            _ => INVALID_STATE,
+        };
+        if matches!(verdict, Verdict::Close(_)) {
+            self.state = State::Closing;
+        }
+        verdict
+    }
+
+    /// The machine answered Negotiate. Without effect if the connection is closing.
+    ///
+    /// # Panics
+    /// If no answer to Negotiate is awaited.
+    pub fn on_negotiated(&mut self, accepted: bool) {
+        match self.state {
+            State::Closing => {}
+            State::Negotiating if accepted => self.state = State::Negotiated,
+            State::Negotiating => {
+                self.refusals += 1;
+                self.state = State::Connected;
+            }
+            _ => panic!("Negotiate is answered once"),
+        }
+    }
+
+    /// The machine bound the session: `client_next_seq` is the number with which the client said that
+    /// it will begin. Without effect on the flow if the connection is closing, but
+    /// [`Acceptor::on_gone`] then knows the slot.
+    ///
+    /// # Panics
+    /// If no answer to Establish is awaited.
+    pub fn on_established(&mut self, slot: SessionSlot, keepalive_ms: u32, client_next_seq: SeqNo) {
+        match self.state {
+            State::Closing => self.bound = self.bound.map(|_| slot),
+            State::Establishing { .. } => {
+                self.bound = Some(slot);
+                self.state = State::Established(Established {
+                    slot,
+                    keepalive_ns: ns(keepalive_ms),
+                    next: client_next_seq,
+                    high: client_next_seq,
+                });
+            }
+            _ => panic!("Establish is answered once"),
+        }
+    }
+
+    /// The machine did not bind the session. Without effect if the connection is closing.
+    ///
+    /// # Panics
+    /// If no answer to Establish is awaited.
+    pub fn on_establish_refused(&mut self) {
+        match self.state {
+            State::Closing => self.bound = None,
+            State::Establishing { negotiated } => {
+                self.refusals += 1;
+                self.bound = None;
+                self.state = if negotiated { State::Negotiated } else { State::Connected };
+            }
+            _ => panic!("Establish is answered once"),
+        }
+    }
+
+    /// The gateway did not read the connection until `now`, for a reason of its own (rings full, intake
+    /// stopped): the silence is not the client's.
+    pub fn on_not_read(&mut self, now: Nanos) {
+        self.heard = now;
+    }
+
+    /// Checks the time (monotone). The connection is closing from the first Some on.
+    pub fn on_timer(&mut self, now: Nanos) -> Option<Close> {
+        let late = match self.state {
+            State::Closing => false,
+            // The machine always answers; the client cannot be heard until it does.
+            State::Negotiating | State::Establishing { .. } => {
+                self.heard = now;
+                false
+            }
+            State::Connected | State::Negotiated => {
+                now.since(self.opened) > ns(self.limits.establish_timeout_ms)
+            }
+            State::Established(session) => {
+                now.since(self.heard) > SILENCE_INTERVALS * session.keepalive_ns
+            }
+        };
+        if !late {
+            return None;
+        }
+        self.state = State::Closing;
+        Some(Close {
+            code: TerminationCode::KeepaliveTimeout,
+            cause: DisconnectCause::KeepaliveTimeout,
+        })
+    }
+
+    /// The connection is over, by a verdict, a timer or the peer: the record that the log needs, if the
+    /// log knows of the connection. Gives it once.
+    #[must_use]
+    pub fn on_gone(&mut self, close: Close) -> Option<Command> {
+        self.state = State::Closing;
+        self.bound.take().map(|slot| {
+            let Close { code, cause } = close;
+            let body = DisconnectSession { conn: self.conn, cause, code, reserved: [0; 6] };
+            Command::disconnect(slot, SeqNo(0), &body)
+        })
+    }
+
+    fn negotiate(&mut self, message: &Negotiate) -> Verdict {
+        if self.refusals >= REFUSALS_MAX {
+            return INVALID_STATE;
+        }
+        let Negotiate { uuid, timestamp, client_flow, credentials } = *message;
+        let refused = if uuid == SessionUuid::default() {
+            Some(NegotiationRejectCode::Unspecified)
+        } else if client_flow != FlowType::Idempotent {
+            Some(NegotiationRejectCode::FlowTypeNotSupported)
+        } else if credentials != Credentials::NONE {
+            // This version checks none, and accepts none unchecked.
+            Some(NegotiationRejectCode::Credentials)
+        } else {
+            None
+        };
+        if let Some(code) = refused {
+            self.refusals += 1;
+            return Verdict::RefuseNegotiate { uuid, timestamp, code };
+        }
+        self.uuid = uuid;
+        self.state = State::Negotiating;
+        let body = NegotiateSession { uuid, conn: self.conn, timestamp };
+        Verdict::Log(Command::negotiate(SessionSlot::NONE, SeqNo(0), &body))
+    }
+
+    fn establish(&mut self, message: &Establish) -> Verdict {
+        if self.refusals >= REFUSALS_MAX {
+            return INVALID_STATE;
+        }
+        let Establish { uuid, timestamp, .. } = *message;
+        let keepalive = self.limits.keepalive_min_ms..=self.limits.keepalive_max_ms;
+        let refused = if uuid == SessionUuid::default() {
+            Some(EstablishmentRejectCode::Unnegotiated)
+        } else if !keepalive.contains(&message.keepalive_ms) {
+            Some(EstablishmentRejectCode::KeepaliveInterval)
+        } else if message.credentials != Credentials::NONE {
+            Some(EstablishmentRejectCode::Credentials)
+        } else if !(SeqNo(1)..=SEQ_MAX).contains(&message.next_seq)
+            || message.cod_type > COD_TYPE_SUPPORTED_MAX
+        {
+            Some(EstablishmentRejectCode::Unspecified)
+        } else {
+            None
+        };
+        if let Some(code) = refused {
+            self.refusals += 1;
+            return Verdict::RefuseEstablish { uuid, timestamp, code };
+        }
+        self.uuid = uuid;
+        self.bound = Some(SessionSlot::NONE);
+        self.state = State::Establishing { negotiated: self.state == State::Negotiated };
+        let body = EstablishSession {
+            uuid,
+            conn: self.conn,
+            timestamp,
+            next_seq: message.next_seq,
+            last_term: message.last.term,
+            last_index: message.last.index,
+            last_number: message.last.number,
+            keepalive_ms: message.keepalive_ms,
+            cod_type: message.cod_type,
+            reserved: [0; 3],
+            cod_window_ms: message.cod_window_ms,
+        };
+        Verdict::Log(Command::establish(SessionSlot::NONE, SeqNo(0), &body))
+    }
+
+    fn established(&mut self, session: Established, message: &ClientMessage) -> Verdict {
+        match message {
+            ClientMessage::Application(message) => self.application(session, message),
+            ClientMessage::Sequence { next_seq } => self.sequence(session, *next_seq),
+            ClientMessage::UnsequencedHeartbeat => Verdict::Nothing,
+            ClientMessage::RetransmitRequest(request) if request.uuid == self.uuid => {
+                Verdict::Retransmit(*request)
+            }
+            _ => INVALID_STATE,
+        }
+    }
+
+    /// The number is implicit: the place in the flow.
+    fn application(&mut self, mut session: Established, message: &Application) -> Verdict {
+        let seq = session.next;
+        if seq > SEQ_MAX {
+            return INVALID_STATE;
+        }
+        session.next = SeqNo(seq.0 + 1);
+        session.high = session.high.max(session.next);
+        self.state = State::Established(session);
+        Verdict::Log(message.command(session.slot, seq))
+    }
+
+    /// Beyond what this connection has seen: the numbers between are skipped, and burnt. Below:
+    /// what follows has its numbers, and the machine knows the duplicates.
+    fn sequence(&mut self, mut session: Established, next: SeqNo) -> Verdict {
+        if !(SeqNo(1)..=SEQ_MAX).contains(&next) {
+            return INVALID_STATE;
+        }
+        let from = session.high;
+        session.next = next;
+        session.high = from.max(next);
+        self.state = State::Established(session);
+        if next <= from {
+            return Verdict::Nothing;
+        }
+        let body = SkipSequence { until: next };
+        Verdict::Log(Command::skip(session.slot, from, &body))
+    }
+}

@@ -1,0 +1,260 @@
+//! Frames of clients -> messages.
+
+use super::{
+    Application, ClientMessage, Credentials, DecodeFault, Establish, LastReport, Negotiate,
+    RetransmitRequest,
+};
+use crate::frame::{BlockFault, Frame};
+use crate::template::{self as wire, APPLICATION_FIRST, Template, WireCredentials};
+use gavel_types::limits::MD_DEPTH_MAX;
+use gavel_types::{
+    Account, BusinessRejectReason, CancelOrder, ClOrdId, FlowType, Index, MarketDataQuery, MdReqId,
+    Nanos, NewOrder, OrdType, OrderId, Price, Qty, RejectedMessage, ReplaceOrder, ReportNo, SeqNo,
+    SessionUuid, Side, StpInstruction, SymbolId, Term, TerminationCode, TimeInForce,
+};
+
+/// Highest type of cancel-on-disconnect that the schema has.
+const COD_TYPE_MAX: u8 = 3;
+
+/// The message in a frame of a client.
+///
+/// # Errors
+/// [`DecodeFault`] for a session message that makes no sense: close the connection. Application
+/// messages are never faults (see the module).
+pub fn decode(frame: &Frame<'_>) -> Result<ClientMessage, DecodeFault> {
+    if frame.template >= APPLICATION_FIRST {
+        return Ok(ClientMessage::Application(application(frame)));
+    }
+    let template = frame.template;
+    match template {
+        wire::Negotiate::ID => negotiate(frame),
+        wire::Establish::ID => establish(frame),
+        wire::Sequence::ID => {
+            let block: &wire::Sequence = session_block(frame)?;
+            Ok(ClientMessage::Sequence { next_seq: SeqNo(block.next_seq_no.get()) })
+        }
+        wire::UnsequencedHeartbeat::ID => {
+            let _: &wire::UnsequencedHeartbeat = session_block(frame)?;
+            Ok(ClientMessage::UnsequencedHeartbeat)
+        }
+        wire::RetransmitRequest::ID => {
+            let block: &wire::RetransmitRequest = session_block(frame)?;
+            Ok(ClientMessage::RetransmitRequest(RetransmitRequest {
+                uuid: SessionUuid(block.session_id),
+                timestamp: Nanos(block.timestamp.get()),
+                from: ReportNo(block.from_seq_no.get()),
+                count: block.count.get(),
+            }))
+        }
+        wire::Terminate::ID => {
+            let block: &wire::Terminate = session_block(frame)?;
+            let code = TerminationCode::from_code(block.code)
+                .ok_or(DecodeFault::Value { template, field: "Code" })?;
+            Ok(ClientMessage::Terminate { uuid: SessionUuid(block.session_id), code })
+        }
+        _ => Err(DecodeFault::Template { template }),
+    }
+}
+
+fn session_block<'a, T: Template>(frame: &Frame<'a>) -> Result<&'a T, DecodeFault> {
+    frame.view().map_err(|_| DecodeFault::Size { template: frame.template })
+}
+
+fn credentials(wire: &WireCredentials) -> Credentials {
+    Credentials { public_key: wire.public_key, signature: wire.signature }
+}
+
+fn negotiate(frame: &Frame<'_>) -> Result<ClientMessage, DecodeFault> {
+    let block: &wire::Negotiate = session_block(frame)?;
+    let client_flow = FlowType::from_code(block.client_flow)
+        .ok_or(DecodeFault::Value { template: frame.template, field: "ClientFlow" })?;
+    Ok(ClientMessage::Negotiate(Negotiate {
+        uuid: SessionUuid(block.session_id),
+        timestamp: Nanos(block.timestamp.get()),
+        client_flow,
+        credentials: credentials(&block.credentials),
+    }))
+}
+
+fn establish(frame: &Frame<'_>) -> Result<ClientMessage, DecodeFault> {
+    let block: &wire::Establish = session_block(frame)?;
+    if block.cancel_on_disconnect_type > COD_TYPE_MAX {
+        let field = "CancelOnDisconnectType";
+        return Err(DecodeFault::Value { template: frame.template, field });
+    }
+    Ok(ClientMessage::Establish(Establish {
+        uuid: SessionUuid(block.session_id),
+        timestamp: Nanos(block.timestamp.get()),
+        keepalive_ms: block.keepalive_interval.get(),
+        next_seq: SeqNo(block.next_seq_no.get()),
+        cod_type: block.cancel_on_disconnect_type,
+        cod_window_ms: block.cod_timeout_window.get(),
+        last: LastReport {
+            term: Term(block.last_term.get()),
+            index: Index(block.last_index.get()),
+            number: ReportNo(block.last_seq_num.get()),
+        },
+        credentials: credentials(&block.credentials),
+    }))
+}
+
+/// What is wrong with an application message: a reason (tag 380) and a tag (371).
+type Refusal = (BusinessRejectReason, u32);
+
+const fn missing(tag: u32) -> Refusal {
+    (BusinessRejectReason::ConditionallyRequiredFieldMissing, tag)
+}
+
+/// A value outside the field's enumeration, or one that asks for what this engine does not do.
+const fn incorrect(tag: u32) -> Refusal {
+    (BusinessRejectReason::ValueIncorrect, tag)
+}
+
+fn application(frame: &Frame<'_>) -> Application {
+    let (known, outcome) = match frame.template {
+        wire::NewOrderSingle::ID => (true, new_order(frame).map(Application::NewOrder)),
+        wire::OrderCancelRequest::ID => (true, cancel(frame).map(Application::Cancel)),
+        wire::OrderCancelReplaceRequest::ID => (true, replace(frame).map(Application::Replace)),
+        wire::MarketDataRequest::ID => (true, market_data(frame).map(Application::MarketData)),
+        _ => (false, Err((BusinessRejectReason::UnsupportedMessageType, 0))),
+    };
+    outcome.unwrap_or_else(|(reason, ref_tag)| {
+        // Every template that a client may send begins with the name that it goes by (11 or 262).
+        let name = frame.block.first_chunk::<8>().filter(|_| known);
+        Application::Refused(RejectedMessage {
+            ref_template: frame.template,
+            reason,
+            reserved: 0,
+            ref_tag,
+            ref_id: name.map_or(0, |bytes| u64::from_le_bytes(*bytes)),
+        })
+    })
+}
+
+fn application_block<'a, T: Template>(frame: &Frame<'a>) -> Result<&'a T, Refusal> {
+    frame.view().map_err(|fault| match fault {
+        BlockFault::Short => missing(0),
+        BlockFault::Long => (BusinessRejectReason::Other, 0),
+    })
+}
+
+/// A name that the client gives (or refers to by necessity): 0 and SBE's null are none.
+fn name(value: u64, tag: u32) -> Result<u64, Refusal> {
+    if value == 0 || value == u64::MAX { Err(missing(tag)) } else { Ok(value) }
+}
+
+fn symbol(value: u32) -> Result<SymbolId, Refusal> {
+    if value == u32::MAX { Err(missing(48)) } else { Ok(SymbolId(value)) }
+}
+
+fn side(code: u8) -> Result<Side, Refusal> {
+    Side::from_code(code).ok_or(if code == 0 { missing(54) } else { incorrect(54) })
+}
+
+fn time_in_force(code: u8) -> Result<TimeInForce, Refusal> {
+    TimeInForce::from_code(code).ok_or(if code == 0 { missing(59) } else { incorrect(59) })
+}
+
+/// OrderQty. Zero is a quantity, and the machine has its own reject for it.
+fn quantity(value: u64) -> Result<Qty, Refusal> {
+    if value == u64::MAX { Err(missing(38)) } else { Ok(Qty(value)) }
+}
+
+/// Refuses a field that asks for what this engine does not do.
+fn unsupported(asked: bool, tag: u32) -> Result<(), Refusal> {
+    if asked { Err(incorrect(tag)) } else { Ok(()) }
+}
+
+fn new_order(frame: &Frame<'_>) -> Result<NewOrder, Refusal> {
+    let block: &wire::NewOrderSingle = application_block(frame)?;
+    let ord_type = OrdType::from_code(block.ord_type).ok_or(if block.ord_type == 0 {
+        missing(40)
+    } else {
+        incorrect(40)
+    })?;
+    let price = Price(block.price.get());
+    match (ord_type, price == Price::NULL) {
+        (OrdType::Limit, true) => return Err(missing(44)),
+        (OrdType::Market, false) => return Err(incorrect(44)),
+        (OrdType::Limit, false) | (OrdType::Market, true) => {}
+    }
+    let stp = StpInstruction::from_code(block.smp_instruction).ok_or(incorrect(2964))?;
+    unsupported(block.exec_inst != 0, 18)?;
+    unsupported(block.stop_px.get() != Price::NULL.0, 99)?;
+    unsupported(block.min_qty.get() != 0, 110)?;
+    unsupported(block.expire_time.get() != 0, 126)?;
+    unsupported(block.display_qty.get() != 0, 1138)?;
+    unsupported(block.smp_id.get() != 0, 2362)?;
+    Ok(NewOrder {
+        cl_ord_id: ClOrdId(name(block.cl_ord_id.get(), 11)?),
+        price,
+        qty: quantity(block.order_qty.get())?,
+        min_qty: Qty(0),
+        display_qty: Qty(0),
+        stop_px: Price::NULL,
+        expire_time: Nanos(0),
+        stp_id: 0,
+        symbol: symbol(block.security_id.get())?,
+        account: Account(block.account.get()),
+        side: side(block.side)?,
+        ord_type,
+        time_in_force: time_in_force(block.time_in_force)?,
+        stp,
+        exec_inst: 0,
+        reserved: [0; 3],
+    })
+}
+
+/// OrigClOrdID and OrderID: one of them names the order.
+fn target(orig_cl_ord_id: u64, order_id: u64) -> Result<(ClOrdId, OrderId), Refusal> {
+    if order_id == 0 {
+        name(orig_cl_ord_id, 41)?;
+    }
+    Ok((ClOrdId(orig_cl_ord_id), OrderId(order_id)))
+}
+
+fn cancel(frame: &Frame<'_>) -> Result<CancelOrder, Refusal> {
+    let block: &wire::OrderCancelRequest = application_block(frame)?;
+    let (orig_cl_ord_id, order_id) = target(block.orig_cl_ord_id.get(), block.order_id.get())?;
+    Ok(CancelOrder {
+        cl_ord_id: ClOrdId(name(block.cl_ord_id.get(), 11)?),
+        orig_cl_ord_id,
+        order_id,
+        symbol: symbol(block.security_id.get())?,
+        side: side(block.side)?,
+        reserved: [0; 3],
+    })
+}
+
+fn replace(frame: &Frame<'_>) -> Result<ReplaceOrder, Refusal> {
+    let block: &wire::OrderCancelReplaceRequest = application_block(frame)?;
+    let (orig_cl_ord_id, order_id) = target(block.orig_cl_ord_id.get(), block.order_id.get())?;
+    let price = Price(block.price.get());
+    if price == Price::NULL {
+        return Err(missing(44));
+    }
+    Ok(ReplaceOrder {
+        cl_ord_id: ClOrdId(name(block.cl_ord_id.get(), 11)?),
+        orig_cl_ord_id,
+        order_id,
+        price,
+        qty: quantity(block.order_qty.get())?,
+        symbol: symbol(block.security_id.get())?,
+        side: side(block.side)?,
+        time_in_force: time_in_force(block.time_in_force)?,
+        reserved: [0; 2],
+    })
+}
+
+fn market_data(frame: &Frame<'_>) -> Result<MarketDataQuery, Refusal> {
+    let block: &wire::MarketDataRequest = application_block(frame)?;
+    if !(1..=MD_DEPTH_MAX).contains(&usize::from(block.market_depth)) {
+        return Err(incorrect(264));
+    }
+    Ok(MarketDataQuery {
+        md_req_id: MdReqId(name(block.md_req_id.get(), 262)?),
+        symbol: symbol(block.security_id.get())?,
+        depth: block.market_depth,
+        reserved: [0; 3],
+    })
+}
