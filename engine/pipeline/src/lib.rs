@@ -1,1 +1,28 @@
-//! the agents and assemble().
+//! The agents of one node, one file each, and `assemble()`.
+//!
+//! Inputs -> outputs: clients' bytes -> clients' bytes, by way of the log (DESIGN.md section 3).
+//! Invariants: those of section 3, each asserted where it could break.
+//! Limits: all in the Plan, and the batch constants at the head of each agent.
+//! Not here: threads, clocks, sockets, files: agents meet them as ports, so that the simulator can
+//! drive the same code.
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod connection;
+mod egress;
+mod executor;
+mod gateway;
+mod replicator;
+mod sequencer;
+pub mod session;
+
+pub use connection::{FromEgress, ToEgress};
+pub use egress::{Egress, EgressLinks, EgressStart, REPORTS_PER_CYCLE, REQUESTS_PER_CYCLE};
+pub use executor::{Executor, RECORDS_PER_CYCLE};
+pub use gateway::{
+    EVENTS_PER_CYCLE, Gateway, GatewayLinks, HELD_BYTES, READ_BYTES_MAX, TURNS_PER_CYCLE,
+};
+pub use replicator::{FromReplicator, ReplicatorLinks};
+pub use sequencer::{COMMANDS_PER_CYCLE, LogEnd, Sequencer, SequencerLinks};

@@ -185,6 +185,13 @@ impl Acceptor {
         matches!(self.state, State::Negotiating | State::Establishing { .. })
     }
 
+    /// True while the answer to Negotiate is awaited: the log knows nothing of the connection that
+    /// [`Acceptor::on_gone`] could end, yet an answer to it is on its way.
+    #[must_use]
+    pub fn is_negotiating(&self) -> bool {
+        self.state == State::Negotiating
+    }
+
     /// True once a verdict or a timer has closed it.
     #[must_use]
     pub fn is_closing(&self) -> bool {

@@ -1,0 +1,212 @@
+//! One connection's outgoing side.
+//!
+//! Three sources feed a connection, and frames of one never start inside a frame of another:
+//! unsequenced messages (`control`), a retransmission, and the session's live flow. A retransmission
+//! holds back the live flow; control messages go between frames.
+
+use super::window::{Cursor, Windows};
+use gavel_contract::{Deadline, Egress as Port, Sent};
+use gavel_types::{ConnId, Nanos, ReportNo, SessionSlot, SessionUuid, TerminationCode};
+use gavel_wire::server::{self, Envelope};
+
+/// Bytes of unsequenced messages that may wait on one connection. A client that provokes more without
+/// reading is closed.
+pub(super) const CONTROL_BYTES: usize = 2_048;
+
+/// A connection that takes nothing is asked again after this long (ns): a failed system call costs
+/// more than it is worth.
+const RETRY_NS: u64 = 20_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LinkState {
+    /// Nobody's.
+    Free,
+    /// Carries frames.
+    Open,
+    /// Sends what is left, then Terminate, then FIN; gives up at `until` (monotone).
+    Draining { until: Nanos, code: TerminationCode, said: bool },
+    /// Takes nothing any more; waits for the gateway to close it.
+    Stuck,
+}
+
+/// A retransmission under way. Its envelope is fixed at its start, so that a frame that the socket
+/// takes in two pieces is one frame.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Resend {
+    pub(super) cursor: Cursor,
+    pub(super) until: ReportNo,
+    pub(super) envelope: Envelope,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Link {
+    pub(super) conn: ConnId,
+    pub(super) state: LinkState,
+    pub(super) uuid: SessionUuid,
+    /// The session, and the place in its live flow.
+    pub(super) live: Option<(SessionSlot, Cursor)>,
+    pub(super) resend: Option<Resend>,
+    pub(super) is_dirty: bool,
+    retry_at: Nanos,
+    control: [u8; CONTROL_BYTES],
+    control_used: usize,
+    control_sent: usize,
+}
+
+/// What became of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pumped {
+    /// Nothing is left to send.
+    Idle,
+    /// The socket takes no more now.
+    Full,
+    /// The session's flow has left the window behind, or the connection is `broken`.
+    Stuck { broken: bool },
+}
+
+/// Outcome of one attempt to send.
+enum Step {
+    Sent(usize),
+    Stop(Pumped),
+}
+
+impl Link {
+    pub(super) const FREE: Self = Self {
+        conn: ConnId(0),
+        state: LinkState::Free,
+        uuid: SessionUuid([0; 16]),
+        live: None,
+        resend: None,
+        is_dirty: false,
+        retry_at: Nanos(0),
+        control: [0; CONTROL_BYTES],
+        control_used: 0,
+        control_sent: 0,
+    };
+
+    /// Queues an unsequenced message that `encode` writes. False if there is no room.
+    #[must_use]
+    pub(super) fn say(&mut self, encode: impl FnOnce(&mut [u8]) -> usize) -> bool {
+        if self.control_sent == self.control_used {
+            (self.control_sent, self.control_used) = (0, 0);
+        }
+        let room = &mut self.control[self.control_used..];
+        if room.len() < super::CONTROL_FRAME_BYTES_MAX {
+            return false;
+        }
+        self.control_used += encode(room);
+        true
+    }
+
+    /// Sends what there is until nothing is left or the socket is full.
+    pub(super) fn pump(
+        &mut self,
+        now: Nanos,
+        deadline: Deadline,
+        windows: &Windows,
+        scratch: &mut [u8],
+        port: &mut impl Port,
+    ) -> Pumped {
+        if now < self.retry_at {
+            return Pumped::Full;
+        }
+        loop {
+            let mut send = |conn, bytes: &[u8]| match port.send(conn, bytes, deadline) {
+                Sent::Bytes(sent) => Step::Sent(sent),
+                Sent::Full | Sent::TooLate => Step::Stop(Pumped::Full),
+                Sent::Closed => Step::Stop(Pumped::Stuck { broken: true }),
+            };
+            let turn = self.turn(windows, scratch, &mut send);
+            match turn {
+                Step::Sent(_) => {}
+                Step::Stop(pumped) => {
+                    if pumped == Pumped::Full {
+                        self.retry_at = Nanos(now.0 + RETRY_NS);
+                    }
+                    return pumped;
+                }
+            }
+        }
+    }
+
+    /// One attempt, from the source whose turn it is.
+    fn turn(
+        &mut self,
+        windows: &Windows,
+        scratch: &mut [u8],
+        send: &mut impl FnMut(ConnId, &[u8]) -> Step,
+    ) -> Step {
+        let in_live_frame = self.live.is_some_and(|(_, cursor)| cursor.into_bytes > 0);
+        let in_resent_frame = self.resend.is_some_and(|resend| resend.cursor.into_bytes > 0);
+        if !in_live_frame && !in_resent_frame && self.control_sent < self.control_used {
+            let step = send(self.conn, &self.control[self.control_sent..self.control_used]);
+            if let Step::Sent(bytes) = step {
+                self.control_sent += bytes;
+            }
+            return step;
+        }
+        if !in_live_frame && self.resend.is_some() {
+            return self.turn_resend(windows, scratch, send);
+        }
+        let Some((slot, cursor)) = &mut self.live else { return Step::Stop(Pumped::Idle) };
+        let Some(bytes) = windows.pending(*slot, cursor) else {
+            return Step::Stop(Pumped::Stuck { broken: false });
+        };
+        if bytes.is_empty() {
+            return Step::Stop(Pumped::Idle);
+        }
+        let step = send(self.conn, bytes);
+        if let Step::Sent(bytes) = step {
+            windows.advance(*slot, cursor, bytes);
+        }
+        step
+    }
+
+    fn turn_resend(
+        &mut self,
+        windows: &Windows,
+        scratch: &mut [u8],
+        send: &mut impl FnMut(ConnId, &[u8]) -> Step,
+    ) -> Step {
+        let (Some(resend), Some((slot, live))) = (&mut self.resend, &self.live) else {
+            return Step::Stop(Pumped::Idle);
+        };
+        let frames = windows.frames(*slot, &mut resend.cursor, resend.until, scratch.len());
+        let Some(frames) = frames else { return Step::Stop(Pumped::Stuck { broken: false }) };
+        if frames.is_empty() {
+            // FIXP: after a retransmission, Sequence names the next live message.
+            let next = live.number;
+            self.resend = None;
+            if !self.say(|out| server::sequence(next, out)) {
+                return Step::Stop(Pumped::Stuck { broken: false });
+            }
+            return Step::Sent(0);
+        }
+        let bytes = frames.len();
+        let copy = &mut scratch[..bytes];
+        copy.copy_from_slice(frames);
+        let mut at = 0;
+        while at < bytes {
+            let length = frame_length(&copy[at..]);
+            server::reenvelope(&mut copy[at..at + length], &resend.envelope, true);
+            at += length;
+        }
+        let step = send(self.conn, &copy[resend.cursor.into_bytes as usize..]);
+        if let Step::Sent(bytes) = step {
+            windows.advance(*slot, &mut resend.cursor, bytes);
+        }
+        step
+    }
+
+    /// True if nothing waits to be sent.
+    pub(super) fn is_empty(&self, windows: &Windows) -> bool {
+        let live = self.live.is_none_or(|(slot, cursor)| cursor.number == windows.next(slot));
+        live && self.resend.is_none() && self.control_sent == self.control_used
+    }
+}
+
+/// SOFH: the first four bytes are the frame's length, big endian.
+fn frame_length(bytes: &[u8]) -> usize {
+    let length = bytes.first_chunk::<4>().map(|length| u32::from_be_bytes(*length));
+    length.expect("a frame has a header") as usize
+}

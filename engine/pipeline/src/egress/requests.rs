@@ -1,0 +1,95 @@
+//! What egress does with each request of the gateway.
+
+use super::link::{LinkState, Resend};
+use super::{Egress, REQUESTS_PER_CYCLE};
+use crate::connection::ToEgress;
+use gavel_contract::Egress as Port;
+use gavel_types::{
+    ConnId, EstablishmentRefused, IntakeReason, IntakeState, Nanos, NegotiationRefused, ReportNo,
+    RetransmitRejectCode,
+};
+use gavel_wire::client::RetransmitRequest;
+use gavel_wire::server;
+
+impl<P: Port> Egress<P> {
+    pub(super) fn take_requests(&mut self, now: Nanos) -> usize {
+        let mut taken = 0;
+        while taken < REQUESTS_PER_CYCLE {
+            let Some(request) = self.links.requests.pop() else { break };
+            self.answer(request, now);
+            taken += 1;
+        }
+        taken
+    }
+
+    fn answer(&mut self, request: ToEgress, now: Nanos) {
+        match request {
+            ToEgress::RefuseNegotiate { conn, uuid, timestamp, code } => {
+                let body = NegotiationRefused { uuid, conn, timestamp, code, reserved: [0; 7] };
+                let at = self.open(conn);
+                self.say(at, |out| server::negotiation_reject(&body, out));
+            }
+            ToEgress::RefuseEstablish { conn, uuid, timestamp, code } => {
+                let body = EstablishmentRefused { uuid, conn, timestamp, code, reserved: [0; 7] };
+                let at = self.open(conn);
+                self.say(at, |out| server::establishment_reject(&body, out));
+            }
+            ToEgress::Retransmit { conn, request } => self.retransmit(conn, &request),
+            ToEgress::Close { conn, uuid, code } => {
+                let at = self.open(conn);
+                self.conns[at as usize].uuid = uuid;
+                self.close(at, now, code);
+            }
+            ToEgress::Intake { stopped } => self.tell_intake(stopped),
+        }
+    }
+
+    /// FIXP RetransmitRequest: one at a time, for reports that were sent and are still here.
+    fn retransmit(&mut self, conn: ConnId, request: &RetransmitRequest) {
+        let at = self.open(conn);
+        let link = &self.conns[at as usize];
+        if link.state != LinkState::Open {
+            return;
+        }
+        let Some((slot, live)) = link.live else { return };
+        let RetransmitRequest { uuid, timestamp, from, count } = *request;
+        let oldest = self.windows.oldest(slot);
+        let until = from.0.checked_add(count).map(ReportNo);
+        let in_range = count > 0 && until.is_some_and(|until| until <= live.number);
+        let refusal = if uuid != link.uuid {
+            Some(RetransmitRejectCode::InvalidSession)
+        } else if link.resend.is_some() {
+            Some(RetransmitRejectCode::RequestLimitExceeded)
+        } else if !in_range {
+            Some(RetransmitRejectCode::OutOfRange)
+        } else {
+            None
+        };
+        let cursor = self.windows.seek(slot, from);
+        match (refusal, until, cursor) {
+            (None, Some(until), Some(cursor)) => {
+                let envelope = self.envelope(self.links.release.read().index);
+                self.say(at, |out| server::retransmission(uuid, timestamp, from, count, out));
+                self.conns[at as usize].resend = Some(Resend { cursor, until, envelope });
+            }
+            (refusal, ..) => {
+                let code = refusal.unwrap_or(RetransmitRejectCode::OutOfRange);
+                self.say(at, |out| server::retransmit_reject(uuid, timestamp, code, oldest, out));
+            }
+        }
+    }
+
+    fn tell_intake(&mut self, stopped: bool) {
+        let (state, reason) = if stopped {
+            (IntakeState::Stopped, IntakeReason::DiskFull)
+        } else {
+            (IntakeState::Open, IntakeReason::None)
+        };
+        for at in 0..self.conns.len() as u32 {
+            let link = &self.conns[at as usize];
+            if link.state == LinkState::Open && link.live.is_some() {
+                self.say(at, |out| server::intake_status(state, reason, out));
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The executor: records in, reports out.
+//!
+//! Inputs -> outputs: `sequencer_to_executor` -> `executor_to_egress`; raises `applied`.
+//! Invariants: takes no record unless the reports of one step fit; a record that pauses is finished
+//! before the next enters.
+//! Limits: [`RECORDS_PER_CYCLE`] a duty cycle.
+//! Not here: clocks, I/O, the question whether a report may be seen yet (egress asks `release`).
+
+use crate::session::Sessioned;
+use gavel_contract::{Agent, Machine, Now, Outbox, Progress};
+use gavel_link::{Position, Reader, WatermarkWriter, Writer};
+use gavel_types::limits::BURST;
+use gavel_types::{LogRecord, Report};
+
+/// Most records applied in one duty cycle, so that the tile's other agents get their turn.
+pub const RECORDS_PER_CYCLE: usize = 256;
+
+/// Room that one record may need before the machine itself looks: the session layer's own report
+/// (NotApplied) and one burst of the machine's.
+const ROOM: usize = 1 + BURST;
+
+/// Applies the log.
+#[derive(Debug)]
+pub struct Executor<M> {
+    machine: Sessioned<M>,
+    records: Reader<LogRecord>,
+    reports: ReportRing,
+    applied: WatermarkWriter,
+    paused: bool,
+}
+
+#[derive(Debug)]
+struct ReportRing(Writer<Report>);
+
+impl Outbox for ReportRing {
+    #[inline]
+    fn free(&self) -> usize {
+        self.0.free()
+    }
+
+    #[inline]
+    fn push(&mut self, report: Report) {
+        self.0.push(report);
+    }
+}
+
+impl<M: Machine> Executor<M> {
+    /// An executor that goes on from the state of `machine`.
+    #[must_use]
+    pub fn new(
+        machine: Sessioned<M>,
+        records: Reader<LogRecord>,
+        reports: Writer<Report>,
+        applied: WatermarkWriter,
+    ) -> Self {
+        assert!(reports.depth() >= 2 * ROOM, "the report ring holds more than one step");
+        Self { machine, records, reports: ReportRing(reports), applied, paused: false }
+    }
+
+    /// The machine with its sessions.
+    #[must_use]
+    pub fn machine(&self) -> &Sessioned<M> {
+        &self.machine
+    }
+}
+
+impl<M: Machine> Agent for Executor<M> {
+    fn name(&self) -> &'static str {
+        "executor"
+    }
+
+    fn duty_cycle(&mut self, _now: Now) -> usize {
+        let mut steps = 0;
+        while steps < RECORDS_PER_CYCLE && self.reports.0.has_room(ROOM) {
+            let progress = if self.paused {
+                self.machine.resume(&mut self.reports)
+            } else if let Some(record) = self.records.pop() {
+                self.machine.apply(&record, &mut self.reports)
+            } else {
+                break;
+            };
+            self.paused = progress == Progress::Paused;
+            steps += 1;
+        }
+        let index = self.machine.applied();
+        if index > self.applied.at().index {
+            self.applied.raise(Position { index, ..self.applied.at() });
+        }
+        steps
+    }
+}

@@ -1,0 +1,176 @@
+//! The sequencer: the one writer of the log. Gives every command its index, term and time.
+//!
+//! Inputs -> outputs: `control`, replicator, `gateway_to_sequencer`, in that order -> the same
+//! `LogRecord` to journal, executor and (in a cluster) replicator.
+//! Invariants: indexes are consecutive; times never fall; a record goes to all readers or to none.
+//! Limits: [`COMMANDS_PER_CYCLE`] a duty cycle; [`Position::INDEX_MAX`] records.
+//! Not here: a look inside a command.
+
+use crate::replicator::{FromReplicator, ReplicatorLinks};
+use gavel_contract::{Agent, Now};
+use gavel_link::{Position, Reader, Writer};
+use gavel_types::{Command, Index, LogRecord, Nanos, Stamp, Term};
+
+/// Most commands stamped in one duty cycle.
+pub const COMMANDS_PER_CYCLE: usize = 256;
+
+/// Where the log goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogEnd {
+    /// Index of the next record.
+    pub next: Index,
+    /// Term of the next record.
+    pub term: Term,
+    /// Time of the last record.
+    pub time: Nanos,
+}
+
+/// The sequencer's rings.
+#[derive(Debug)]
+pub struct SequencerLinks {
+    /// Commands of the node itself.
+    pub control: Reader<Command>,
+    /// Commands of clients.
+    pub gateway: Reader<Command>,
+    /// To the journal.
+    pub journal: Writer<LogRecord>,
+    /// To the executor.
+    pub executor: Writer<LogRecord>,
+    /// To and from the replicator, in a cluster.
+    pub replicator: Option<ReplicatorLinks>,
+}
+
+/// Stamps commands.
+#[derive(Debug)]
+pub struct Sequencer {
+    links: SequencerLinks,
+    end: LogEnd,
+}
+
+impl Sequencer {
+    /// A sequencer that goes on at `end`.
+    #[must_use]
+    pub fn new(links: SequencerLinks, end: LogEnd) -> Self {
+        Self { links, end }
+    }
+
+    fn has_room(&self) -> bool {
+        self.links.journal.has_room(1)
+            && self.links.executor.has_room(1)
+            && self.links.replicator.as_ref().is_none_or(|links| links.records.has_room(1))
+    }
+
+    /// The next command in the order of the rings' rank.
+    fn take(&mut self) -> Option<Command> {
+        if let Some(command) = self.links.control.pop() {
+            return Some(command);
+        }
+        while let Some(links) = &mut self.links.replicator {
+            match links.inputs.pop() {
+                Some(FromReplicator::Propose(command)) => return Some(command),
+                Some(FromReplicator::Lead { term }) => {
+                    assert!(term > self.end.term, "a new leader has a higher term");
+                    self.end.term = term;
+                }
+                None => break,
+            }
+        }
+        self.links.gateway.pop()
+    }
+
+    fn append(&mut self, command: Command, now: Now) {
+        assert!(self.end.next <= Position::INDEX_MAX, "the log ends where indexes do");
+        // SAFETY 21: the clock may step back, the log does not.
+        self.end.time = self.end.time.max(now.utc);
+        let stamp = Stamp { index: self.end.next, term: self.end.term, time: self.end.time };
+        self.end.next = self.end.next.next();
+        let record = LogRecord { stamp, command };
+        self.links.journal.push(record);
+        if let Some(links) = &mut self.links.replicator {
+            links.records.push(record);
+        }
+        self.links.executor.push(record);
+    }
+}
+
+impl Agent for Sequencer {
+    fn name(&self) -> &'static str {
+        "sequencer"
+    }
+
+    fn duty_cycle(&mut self, now: Now) -> usize {
+        let mut stamped = 0;
+        while stamped < COMMANDS_PER_CYCLE && self.has_room() {
+            let Some(command) = self.take() else { break };
+            self.append(command, now);
+            stamped += 1;
+        }
+        stamped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gavel_link::ring;
+    use gavel_types::{AdminStart, SeqNo, SessionSlot};
+
+    fn admin(incarnation: u64) -> Command {
+        Command::admin_start(SessionSlot::NONE, SeqNo(0), &AdminStart { incarnation })
+    }
+
+    fn at(utc: u64) -> Now {
+        Now { mono: Nanos(0), utc: Nanos(utc) }
+    }
+
+    const START: LogEnd = LogEnd { next: Index(7), term: Term(2), time: Nanos(100) };
+
+    #[test]
+    fn control_goes_first_and_every_reader_sees_the_same_log() {
+        let (mut control_in, control) = ring(4);
+        let (mut gateway_in, gateway) = ring(4);
+        let (mut role_in, inputs) = ring(4);
+        let (journal, mut journal_out) = ring(8);
+        let (executor, mut executor_out) = ring(8);
+        let (records, mut replicator_out) = ring(8);
+        let replicator = Some(ReplicatorLinks { records, inputs });
+        let links = SequencerLinks { control, gateway, journal, executor, replicator };
+        let mut sequencer = Sequencer::new(links, START);
+        gateway_in.push(admin(3));
+        role_in.push(FromReplicator::Lead { term: Term(5) });
+        role_in.push(FromReplicator::Propose(admin(2)));
+        control_in.push(admin(1));
+
+        assert_eq!(sequencer.duty_cycle(at(150)), 3);
+
+        let expected = [(7, 2, 1), (8, 5, 2), (9, 5, 3)];
+        for (index, term, incarnation) in expected {
+            let record = journal_out.pop().unwrap();
+            assert_eq!(record.stamp.index, Index(index));
+            assert_eq!(record.stamp.term, Term(term));
+            assert_eq!(record.command, admin(incarnation));
+            assert_eq!(executor_out.pop(), Some(record));
+            assert_eq!(replicator_out.pop(), Some(record));
+        }
+    }
+
+    #[test]
+    fn a_full_reader_stops_all_and_time_never_falls() {
+        let (_control_in, control) = ring(4);
+        let (mut gateway_in, gateway) = ring(4);
+        let (journal, mut journal_out) = ring(1);
+        let (executor, mut executor_out) = ring(8);
+        let links = SequencerLinks { control, gateway, journal, executor, replicator: None };
+        let mut sequencer = Sequencer::new(links, START);
+        gateway_in.push(admin(1));
+        gateway_in.push(admin(2));
+        assert_eq!(sequencer.duty_cycle(at(90)), 1);
+        assert_eq!(sequencer.duty_cycle(at(200)), 0);
+        assert_eq!(executor_out.waiting(), 1, "a record goes to all readers or to none");
+        assert_eq!(journal_out.pop().unwrap().stamp.time, Nanos(100));
+        assert_eq!(sequencer.duty_cycle(at(200)), 1);
+        assert_eq!(journal_out.pop().unwrap().stamp.time, Nanos(200));
+        assert_eq!(executor_out.pop().unwrap().stamp.index, Index(7));
+        assert_eq!(executor_out.pop().unwrap().stamp.index, Index(8));
+    }
+}
