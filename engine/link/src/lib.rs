@@ -15,5 +15,5 @@ extern crate alloc;
 mod ring;
 mod watermark;
 
-pub use ring::{Reader, Writer, ring};
+pub use ring::{Reader, Writer, ring, touched_ring};
 pub use watermark::{Position, Watermark, WatermarkWriter, watermark};
