@@ -1,1 +1,11 @@
-//! the rim: log storage, TCP, clock, pinning.
+//! The rim: what touches the world. Log storage on files, TCP, clocks, CPUs, memory.
+//!
+//! Inputs -> outputs: the ports of gavel-contract, made real over Linux system calls.
+//! Invariants: no call in a hot port blocks; nothing on a hot path allocates; whatever the world
+//! does comes out as a value that says what, where and why.
+//! Limits: Linux on 64 bits; each module names its own.
+//! Not here: what bytes mean, who is a client, when to write.
+//! Source: the manual pages of the calls, named where they are used.
+
+pub mod cpu;
+pub mod storage;

@@ -1,0 +1,144 @@
+//! Who a directory belongs to: node id, format version, incarnation; in a small text file `meta`.
+//!
+//! Inputs -> outputs: a directory in; the identity out, and a new incarnation written back.
+//! Invariants: the file is replaced whole (written aside, synced, renamed, directory synced), so a
+//! crash leaves the old one or the new one; an incarnation is durable before anybody hears of it.
+//! Limits: one version of the format.
+//! Not here: the lock, which keeps two processes from taking one incarnation (directory.rs).
+
+use super::fault::{fault, refusal};
+use gavel_contract::{StoreFault, StoreFaultKind};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Version of the directory's layout that this build reads and writes.
+const FORMAT_VERSION: u32 = 1;
+const NAME: &str = "meta";
+
+/// Who a directory belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Drawn at random when the directory was made.
+    pub node_id: u64,
+    /// How often the node started on this directory; 0 before the first start.
+    pub incarnation: u64,
+}
+
+impl Identity {
+    fn text(self) -> String {
+        let body = format!(
+            "gavel-log {FORMAT_VERSION}\nnode_id {:016x}\nincarnation {}\n",
+            self.node_id, self.incarnation
+        );
+        let sum = crc32c::crc32c(body.as_bytes());
+        format!("{body}crc32c {sum:08x}\n")
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let at = text.rfind("crc32c ").ok_or("it has no checksum line")?;
+        let (body, tail) = text.split_at(at);
+        let mut lines = body.lines();
+        let version = field(lines.next(), "gavel-log ")?;
+        if version != FORMAT_VERSION.to_string() {
+            return Err(format!(
+                "it is of format {version}; this build knows format {FORMAT_VERSION} only"
+            ));
+        }
+        let node_id = field(lines.next(), "node_id ")?;
+        let incarnation = field(lines.next(), "incarnation ")?;
+        let want = format!("crc32c {:08x}\n", crc32c::crc32c(body.as_bytes()));
+        if tail != want {
+            return Err("its checksum does not agree with its content".to_owned());
+        }
+        Ok(Self {
+            node_id: u64::from_str_radix(node_id, 16).map_err(|e| format!("node_id: {e}"))?,
+            incarnation: incarnation.parse().map_err(|e| format!("incarnation: {e}"))?,
+        })
+    }
+}
+
+fn field<'a>(line: Option<&'a str>, name: &str) -> Result<&'a str, String> {
+    line.and_then(|l| l.strip_prefix(name)).ok_or(format!("the line `{name}...` is missing"))
+}
+
+/// Reads the directory's identity; `None` if it has none yet.
+pub(super) fn load(directory: &Path) -> Result<Option<Identity>, StoreFault> {
+    let path = directory.join(NAME);
+    let text = match std::fs::read(&path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(fault("reading", &path, &e)),
+    };
+    Identity::parse(&text).map(Some).map_err(|why| {
+        let facts = format!(
+            "{}: {why}; restore it from a backup, or move the directory away to start a new node",
+            path.display()
+        );
+        refusal(StoreFaultKind::Io, facts)
+    })
+}
+
+/// Replaces the directory's identity durably.
+pub(super) fn save(directory: &Path, identity: Identity) -> Result<(), StoreFault> {
+    let path = directory.join(NAME);
+    let aside = directory.join("meta.tmp");
+    let write = || -> io::Result<()> {
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+        file.write_all(identity.text().as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&aside, &path)?;
+        sync_directory(directory)
+    };
+    write().map_err(|e| fault("replacing", &path, &e))
+}
+
+/// Makes names in a directory survive a crash.
+pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// A node id that no other node has.
+pub(super) fn random_id() -> io::Result<u64> {
+    let mut bytes = [0u8; 8];
+    // SAFETY: the kernel writes at most the 8 bytes named, which are ours.
+    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    if got != bytes.len() as isize {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(u64::from_le_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHO: Identity = Identity { node_id: 0x0123_4567_89ab_cdef, incarnation: 7 };
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        assert_eq!(Identity::parse(&WHO.text()), Ok(WHO));
+        let golden = "gavel-log 1\nnode_id 0123456789abcdef\nincarnation 7\ncrc32c ";
+        assert!(WHO.text().starts_with(golden));
+    }
+
+    #[test]
+    fn every_changed_byte_is_noticed() {
+        let text = WHO.text();
+        for at in 0..text.len() {
+            let mut bytes = text.clone().into_bytes();
+            bytes[at] ^= 1;
+            let changed = String::from_utf8(bytes).unwrap();
+            assert!(Identity::parse(&changed).is_err(), "byte {at} of {changed:?}");
+            assert!(Identity::parse(&text[..at]).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_named() {
+        let why = Identity::parse("gavel-log 2\ncrc32c 0\n").unwrap_err();
+        assert!(why.contains("format 2"), "{why}");
+    }
+}

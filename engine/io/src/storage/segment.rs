@@ -1,0 +1,140 @@
+//! Segment files by name: listing, reading, opening for direct writes.
+//!
+//! Inputs -> outputs: a directory's path in; numbers, bytes and open files out.
+//! Invariants: a file named `wal-<16 hex digits>.seg` was complete when it got that name.
+//! Limits: none but the filesystem's.
+//! Not here: making a segment (prepare.rs), writing one (uring.rs, writer.rs).
+
+use super::fault::fault;
+use gavel_contract::{LogReader, SegmentInfo, SegmentNo, StoreFault};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+const PREFIX: &str = "wal-";
+const SUFFIX: &str = ".seg";
+const DIGITS: usize = 16;
+
+/// Name of a segment's file.
+pub(super) fn file_name(segment: SegmentNo) -> String {
+    format!("{PREFIX}{:016x}{SUFFIX}", segment.0)
+}
+
+/// Number of the segment that a file name stands for, if it is one.
+fn number_of(name: &str) -> Option<SegmentNo> {
+    let digits = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
+    let lower = digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if digits.len() != DIGITS || !lower {
+        return None;
+    }
+    u64::from_str_radix(digits, 16).ok().map(SegmentNo)
+}
+
+/// Every segment in a directory, ascending.
+pub(super) fn list(directory: &Path) -> Result<Vec<SegmentInfo>, StoreFault> {
+    let entries = std::fs::read_dir(directory).map_err(|e| fault("listing", directory, &e))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|e| fault("listing", directory, &e))?;
+        let Some(segment) = entry.file_name().to_str().and_then(number_of) else { continue };
+        let meta = entry.metadata().map_err(|e| fault("looking at", &entry.path(), &e))?;
+        found.push(SegmentInfo { segment, bytes: meta.len() });
+    }
+    found.sort_unstable_by_key(|info| info.segment);
+    Ok(found)
+}
+
+/// Opens an existing segment for writing, past the page cache if the filesystem can.
+pub(super) fn open_for_writing(path: &Path, direct: bool) -> io::Result<File> {
+    let flags = if direct { libc::O_DIRECT } else { 0 };
+    OpenOptions::new().write(true).custom_flags(flags).open(path)
+}
+
+/// Reads the segments of a directory: a node's own, or a copy. Takes no lock.
+#[derive(Debug)]
+pub struct SegmentReader {
+    directory: PathBuf,
+    open: Option<(SegmentNo, File)>,
+}
+
+impl SegmentReader {
+    /// A reader of the segments in `directory`.
+    #[must_use]
+    pub fn new(directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), open: None }
+    }
+
+    fn file(&mut self, segment: SegmentNo) -> Result<&File, StoreFault> {
+        let kept = self.open.take().filter(|(number, _)| *number == segment);
+        let file = match kept {
+            Some((_, file)) => file,
+            None => {
+                let path = self.directory.join(file_name(segment));
+                let file = File::open(&path).map_err(|e| fault("opening", &path, &e))?;
+                forget_cached_pages(&file);
+                file
+            }
+        };
+        Ok(&self.open.insert((segment, file)).1)
+    }
+}
+
+/// Direct writes go past the page cache; what an earlier process left in it must not be read.
+fn forget_cached_pages(file: &File) {
+    // SAFETY: the descriptor is open for the call; the call names no memory of ours. It is advice,
+    // and the kernel drops the pages of a direct write itself: a failure loses nothing.
+    unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+}
+
+impl LogReader for SegmentReader {
+    fn segments(&mut self) -> Result<Vec<SegmentInfo>, StoreFault> {
+        list(&self.directory)
+    }
+
+    fn read(
+        &mut self,
+        segment: SegmentNo,
+        offset_bytes: u64,
+        into: &mut [u8],
+    ) -> Result<usize, StoreFault> {
+        let path = self.directory.join(file_name(segment));
+        let file = self.file(segment)?;
+        let mut done = 0;
+        while done < into.len() {
+            match file.read_at(&mut into[done..], offset_bytes + done as u64) {
+                Ok(0) => break,
+                Ok(bytes) => done += bytes,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => {
+                    let doing = format!("reading at byte {} of", offset_bytes + done as u64);
+                    return Err(fault(&doing, &path, &e));
+                }
+            }
+        }
+        Ok(done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_go_both_ways_and_nothing_else_is_a_segment() {
+        for number in [1, 0xabc, u64::MAX] {
+            assert_eq!(number_of(&file_name(SegmentNo(number))), Some(SegmentNo(number)));
+        }
+        for other in [
+            "wal-1.seg",
+            "wal-00000000000000AB.seg",
+            "wal-+000000000000001.seg",
+            "wal-0000000000000001.seg.tmp",
+            "meta",
+            "LOCK",
+        ] {
+            assert_eq!(number_of(other), None, "{other}");
+        }
+    }
+}
