@@ -1,0 +1,36 @@
+//! `check`: everything that reads the code without running it.
+
+use crate::steps::{Outcome, Steps};
+use crate::tidy;
+use crate::workspace::{Workspace, on_path};
+
+/// Runs every check, also after one that failed, and prints what each took.
+///
+/// # Errors
+/// If a check could not be started.
+pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
+    let mut steps = Steps::default();
+    steps.run("fmt", || {
+        let mut fmt = workspace.cargo(["fmt", "--all", "--", "--check"]);
+        workspace.succeeds(&mut fmt).map(Outcome::of)
+    })?;
+    steps.run("tidy", || tidy::run(workspace).map(Outcome::of))?;
+    steps.run("clippy", || {
+        let mut clippy = workspace.cargo(["clippy", "--workspace", "--all-targets", "--locked"]);
+        workspace.succeeds(clippy.args(["--", "-D", "warnings"])).map(Outcome::of)
+    })?;
+    steps.run("deny", || deny(workspace))?;
+    eprintln!("\n{}", steps.table());
+    Ok(steps.all_passed())
+}
+
+fn deny(workspace: &Workspace) -> anyhow::Result<Outcome> {
+    if !on_path("cargo-deny") {
+        return Ok(Outcome::Skipped(String::from(
+            "cargo-deny is missing (`cargo install --locked cargo-deny`); tidy has checked names, \
+             licences and sources of what is locked against deny.toml",
+        )));
+    }
+    let mut deny = workspace.cargo(["deny", "check", "bans", "licenses", "sources"]);
+    workspace.succeeds(&mut deny).map(Outcome::of)
+}

@@ -1,0 +1,154 @@
+//! The command line.
+
+use crate::workspace::Workspace;
+use crate::{check, ci, doctor, fuzz, test, tidy};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use std::process::ExitCode;
+
+/// The one door for developers of Gavel.
+///
+/// A newcomer starts with `cargo xtask doctor` and then `cargo xtask test`. Before a commit:
+/// `cargo xtask check`. What CI runs: `cargo xtask ci`.
+///
+/// Exit status: 0 all is well, 1 something falls short, 2 it could not be tried.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say what this machine lacks, why it matters, and how to get it.
+    ///
+    /// Fails only if something is missing that building or testing requires.
+    Doctor(DoctorArgs),
+    /// Everything that reads the code without running it: format, clippy, tidy, dependencies.
+    Check,
+    /// The house rules that clippy does not know.
+    ///
+    /// Layers against `cargo metadata`, no_std and forbid(unsafe_code), sizes, words, module heads,
+    /// documents against the tree, banned crates and licences. Every finding names the file, the
+    /// line, the rule, and how to mend it.
+    Tidy,
+    /// All tests, with whatever set-up they need.
+    ///
+    /// Makes `.venv` for the tests that speak to Gavel from Python, then runs nextest (or cargo test
+    /// where nextest is missing) and the doc tests. Recorded data is found through GAVEL_DATA;
+    /// without it the tests that want data say SKIPPED.
+    Test(TestArgs),
+    /// The long form of the fuzz tests, on stable Rust.
+    ///
+    /// Every test whose name begins with fuzz_ is one target; plain `cargo xtask test` runs each of
+    /// them briefly.
+    Fuzz(FuzzArgs),
+    /// Show what Gavel does: hands over to `gavel demo`.
+    Demo(DemoArgs),
+    /// What .ci/run runs: doctor, check, test, and short runs of the whole system.
+    ///
+    /// Stops at the first failure, names it, and says how to run that step alone.
+    Ci,
+}
+
+#[derive(Debug, Args)]
+struct DoctorArgs {
+    /// One line of JSON on standard output instead of the table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of `test`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct TestArgs {
+    /// With optimisations.
+    #[arg(long)]
+    pub(crate) release: bool,
+    /// Only this package; may be given more than once.
+    #[arg(long, short = 'p', value_name = "PACKAGE")]
+    pub(crate) package: Vec<String>,
+    /// Only tests whose name contains one of these.
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+}
+
+/// Options of `fuzz`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FuzzArgs {
+    /// How long each target runs.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) seconds: u64,
+    /// Only targets whose name contains this.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) target: Option<String>,
+    /// Print the targets and stop.
+    #[arg(long)]
+    pub(crate) list: bool,
+}
+
+#[derive(Debug, Args)]
+struct DemoArgs {
+    /// Handed to `gavel demo` as they are.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    rest: Vec<String>,
+}
+
+/// Reads the command line, does what it says, and answers with the exit status.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(fault) => {
+            eprintln!("xtask: {fault:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<bool> {
+    let workspace = Workspace::find()?;
+    match command {
+        Command::Doctor(args) => doctor::run(&workspace, args.json),
+        Command::Check => check::run(&workspace),
+        Command::Tidy => tidy::run(&workspace),
+        Command::Test(args) => test::run(&workspace, &args),
+        Command::Fuzz(args) => fuzz::run(&workspace, &args),
+        Command::Demo(args) => demo(&workspace, &args.rest),
+        Command::Ci => ci::run(&workspace),
+    }
+}
+
+fn demo(workspace: &Workspace, rest: &[String]) -> anyhow::Result<bool> {
+    let mut cargo = workspace.cargo(["run", "--release", "-p", "gavel-cli", "--bin", "gavel"]);
+    cargo.args(["--", "demo"]).args(rest);
+    workspace.succeeds(&mut cargo)
+}
+
+/// The names of all subcommands, for the rule that documents name only what exists.
+pub(crate) fn subcommands() -> Vec<String> {
+    Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+        assert!(subcommands().iter().any(|name| name == "test"));
+    }
+
+    #[test]
+    fn demo_hands_over_what_it_does_not_know() {
+        let cli = Cli::parse_from(["cargo xtask", "demo", "--fast", "x"]);
+        let Command::Demo(args) = cli.command else { panic!("demo is demo") };
+        assert_eq!(args.rest, ["--fast", "x"]);
+    }
+
+    #[test]
+    fn a_fuzz_run_of_no_time_is_refused() {
+        assert!(Cli::try_parse_from(["cargo xtask", "fuzz", "--seconds", "0"]).is_err());
+    }
+}
