@@ -5,7 +5,7 @@
 //! Limits: all in [`BookPlan`]; everything is allocated by [`Book::new`].
 //! Not here: the rules themselves (entry.rs, cancel.rs, replace.rs, matching.rs, depth.rs).
 
-use crate::digest::StateDigest;
+use crate::digest::{LiveOrder, StateDigest};
 use crate::ladder::Ladder;
 use crate::levels::Levels;
 use crate::matching::Sweep;
@@ -126,6 +126,31 @@ impl Book {
         }
     }
 
+    /// Shows every live order in canonical order: symbols ascending; of each, bids then asks; of
+    /// each, best price first; at each price, the order in which they trade.
+    ///
+    /// # Panics
+    /// If a record is paused: the aggressor is nowhere then.
+    pub fn for_each_live(&self, mut show: impl FnMut(&LiveOrder)) {
+        assert!(self.paused.is_none(), "live orders are shown between records");
+        let sides = self.books.iter().flat_map(|book| [(book, Side::Buy), (book, Side::Sell)]);
+        for (book, side) in sides {
+            let levels = book.ladder(side).best_first();
+            for slot in levels.flat_map(|level| self.levels.queue(&self.orders, level)) {
+                let order = self.orders.order(slot);
+                show(&LiveOrder {
+                    session: order.session,
+                    symbol: book.rules.symbol,
+                    cl_ord_id: order.cl_ord_id,
+                    price: order.price,
+                    leaves_qty: order.leaves,
+                    cum_qty: order.cum(),
+                    side,
+                });
+            }
+        }
+    }
+
     /// Place of a symbol's book.
     #[inline]
     pub(crate) fn book_of(&self, symbol: SymbolId) -> Option<usize> {
@@ -235,27 +260,8 @@ impl Machine for Book {
     }
 
     fn digest(&self, session_key: &dyn Fn(SessionSlot) -> u64) -> u64 {
-        assert!(self.paused.is_none(), "a digest is taken between records");
         let mut digest = StateDigest::new();
-        for book in &self.books {
-            for side in [Side::Buy, Side::Sell] {
-                for level in book.ladder(side).best_first() {
-                    for slot in self.levels.queue(&self.orders, level) {
-                        let order = self.orders.order(slot);
-                        let session_key = session_key(order.session);
-                        digest.order(&crate::digest::Live {
-                            session_key,
-                            cl_ord_id: order.cl_ord_id,
-                            price: order.price,
-                            leaves: order.leaves,
-                            cum: order.cum(),
-                            symbol: book.rules.symbol,
-                            side: order.side,
-                        });
-                    }
-                }
-            }
-        }
+        self.for_each_live(|order| digest.order(order, session_key(order.session)));
         digest.finish()
     }
 

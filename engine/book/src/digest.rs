@@ -8,19 +8,26 @@
 //! Not here: the node digest, over all state.
 //! Source: XXH3, seed 0, of the xxHash specification.
 
-use gavel_types::{ClOrdId, Price, Qty, Side, SymbolId};
+use gavel_types::{ClOrdId, Price, Qty, SessionSlot, Side, SymbolId};
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// What the digest takes of an order.
-#[derive(Clone, Copy)]
-pub(crate) struct Live {
-    pub(crate) session_key: u64,
-    pub(crate) cl_ord_id: ClOrdId,
-    pub(crate) price: Price,
-    pub(crate) leaves: Qty,
-    pub(crate) cum: Qty,
-    pub(crate) symbol: SymbolId,
-    pub(crate) side: Side,
+/// One live order, as far as it is the same in every run of the same commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveOrder {
+    /// Session that owns it.
+    pub session: SessionSlot,
+    /// Tag 48.
+    pub symbol: SymbolId,
+    /// Tag 11.
+    pub cl_ord_id: ClOrdId,
+    /// Tag 44.
+    pub price: Price,
+    /// Tag 151.
+    pub leaves_qty: Qty,
+    /// Tag 14.
+    pub cum_qty: Qty,
+    /// Tag 54.
+    pub side: Side,
 }
 
 pub(crate) struct StateDigest {
@@ -32,15 +39,16 @@ impl StateDigest {
         Self { hash: Xxh3Default::new() }
     }
 
-    pub(crate) fn order(&mut self, live: &Live) {
+    /// Takes the next order in canonical order.
+    pub(crate) fn order(&mut self, order: &LiveOrder, session_key: u64) {
         let mut row = [0; 48];
-        row[0..8].copy_from_slice(&live.session_key.to_le_bytes());
-        row[8..16].copy_from_slice(&live.cl_ord_id.0.to_le_bytes());
-        row[16..24].copy_from_slice(&live.price.0.to_le_bytes());
-        row[24..32].copy_from_slice(&live.leaves.0.to_le_bytes());
-        row[32..40].copy_from_slice(&live.cum.0.to_le_bytes());
-        row[40..44].copy_from_slice(&live.symbol.0.to_le_bytes());
-        row[44] = live.side.code();
+        row[0..8].copy_from_slice(&session_key.to_le_bytes());
+        row[8..16].copy_from_slice(&order.cl_ord_id.0.to_le_bytes());
+        row[16..24].copy_from_slice(&order.price.0.to_le_bytes());
+        row[24..32].copy_from_slice(&order.leaves_qty.0.to_le_bytes());
+        row[32..40].copy_from_slice(&order.cum_qty.0.to_le_bytes());
+        row[40..44].copy_from_slice(&order.symbol.0.to_le_bytes());
+        row[44] = order.side.code();
         self.hash.update(&row);
     }
 

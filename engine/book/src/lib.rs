@@ -70,6 +70,7 @@ mod reports;
 mod verify;
 
 pub use book::Book;
+pub use digest::LiveOrder;
 
 /// Template of MarketDataRequest on the wire, which BusinessMessageReject names.
 pub const MARKET_DATA_REQUEST_TEMPLATE: u16 = 105;

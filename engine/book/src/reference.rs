@@ -7,7 +7,7 @@
 //! Not here: any structure, any code of the fast book but the digest's row format.
 
 use crate::MARKET_DATA_REQUEST_TEMPLATE;
-use crate::digest::{Live, StateDigest};
+use crate::digest::{LiveOrder, StateDigest};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use gavel_contract::{BookPlan, Machine, Outbox, Progress, SymbolSpec};
@@ -67,6 +67,27 @@ impl ReferenceBook {
                 time: Nanos(0),
             },
             pending: VecDeque::new(),
+        }
+    }
+
+    /// Shows every live order in the order in which [`crate::Book::for_each_live`] does.
+    pub fn for_each_live(&self, mut show: impl FnMut(&LiveOrder)) {
+        let mut orders: Vec<&Order> = self.live.iter().collect();
+        // A stable sort: among equals, the list's order is the queue's.
+        orders.sort_by_key(|o| {
+            let price = o.price.expect("a resting order has a price").0;
+            (o.symbol, o.side.code(), if o.side == Side::Buy { -price } else { price })
+        });
+        for o in orders {
+            show(&LiveOrder {
+                session: o.session,
+                symbol: o.symbol,
+                cl_ord_id: o.cl_ord_id,
+                price: o.price.expect("a resting order has a price"),
+                leaves_qty: Qty(o.qty - o.cum),
+                cum_qty: Qty(o.cum),
+                side: o.side,
+            });
         }
     }
 
@@ -170,6 +191,10 @@ impl ReferenceBook {
             return self.refuse(session, answer(asked.order_id, reason, OrdStatus::Rejected));
         };
         let old = self.live[at].clone();
+        if old.symbol != asked.symbol || old.side != asked.side {
+            let reason = CancelRejectReason::Mismatch;
+            return self.refuse(session, answer(old.id, reason, live_status(&old)));
+        }
         if let Some(reason) = self.replace_objection(at, asked) {
             return self.refuse(session, answer(old.id, reason, live_status(&old)));
         }
@@ -435,24 +460,8 @@ impl Machine for ReferenceBook {
     }
 
     fn digest(&self, session_key: &dyn Fn(SessionSlot) -> u64) -> u64 {
-        let mut orders: Vec<&Order> = self.live.iter().collect();
-        // A stable sort: among equals, the list's order is the queue's.
-        orders.sort_by_key(|o| {
-            let price = o.price.expect("a resting order has a price").0;
-            (o.symbol, o.side.code(), if o.side == Side::Buy { -price } else { price })
-        });
         let mut digest = StateDigest::new();
-        for o in orders {
-            digest.order(&Live {
-                session_key: session_key(o.session),
-                cl_ord_id: o.cl_ord_id,
-                price: o.price.expect("a resting order has a price"),
-                leaves: Qty(o.qty - o.cum),
-                cum: Qty(o.cum),
-                symbol: o.symbol,
-                side: o.side,
-            });
-        }
+        self.for_each_live(|order| digest.order(order, session_key(order.session)));
         digest.finish()
     }
 

@@ -1,0 +1,345 @@
+//! A venue for tests: makes records, gives machines as little room as allowed, and holds what comes
+//! out against laws that every report stream obeys.
+
+use gavel_book::reference::ReferenceBook;
+use gavel_book::{Book, LiveOrder};
+use gavel_contract::{BookPlan, Machine, Outbox, Progress, SymbolSpec};
+use gavel_types::limits::BURST;
+use gavel_types::*;
+
+/// What a test needs of either implementation.
+pub trait Subject: Machine {
+    fn make(plan: &BookPlan) -> Self;
+    /// Checks the state against itself.
+    fn check(&self);
+    fn live(&self) -> Vec<LiveOrder>;
+}
+
+impl Subject for Book {
+    fn make(plan: &BookPlan) -> Self {
+        Self::new(plan)
+    }
+    fn check(&self) {
+        self.verify();
+    }
+    fn live(&self) -> Vec<LiveOrder> {
+        let mut live = Vec::new();
+        self.for_each_live(|order| live.push(*order));
+        live
+    }
+}
+
+impl Subject for ReferenceBook {
+    fn make(plan: &BookPlan) -> Self {
+        Self::new(plan)
+    }
+    fn check(&self) {}
+    fn live(&self) -> Vec<LiveOrder> {
+        let mut live = Vec::new();
+        self.for_each_live(|order| live.push(*order));
+        live
+    }
+}
+
+pub fn spec(symbol: u32, tick: i64, lot: u64) -> SymbolSpec {
+    SymbolSpec {
+        symbol: SymbolId(symbol),
+        name: format!("SYM{symbol}"),
+        tick: Price(tick),
+        lot: Qty(lot),
+        price_min: Price(tick),
+        price_max: Price(1_000_000_000),
+        qty_max: Qty(1_000_000_000_000),
+    }
+}
+
+pub fn plan(orders_max: u32, levels_max: u32) -> BookPlan {
+    BookPlan { symbols: vec![spec(1, 1, 1), spec(2, 1, 1)], orders_max, levels_max }
+}
+
+/// An outbox with so many slots, no more.
+struct Slots {
+    reports: Vec<Report>,
+    free: usize,
+}
+
+impl Outbox for Slots {
+    fn free(&self) -> usize {
+        self.free
+    }
+    fn push(&mut self, report: Report) {
+        assert!(self.free > 0, "a machine looks for room first");
+        self.free -= 1;
+        self.reports.push(report);
+    }
+}
+
+/// One machine and the log it lives from.
+pub struct Venue<M> {
+    pub machine: M,
+    index: u64,
+    execs: u64,
+    matches: u64,
+    /// Slots that a paused machine finds free.
+    pub room: usize,
+    /// How often the machine paused.
+    pub pauses: usize,
+    /// Check the state after every record (takes time in proportion to it).
+    pub checked: bool,
+}
+
+impl<M: Subject> Venue<M> {
+    pub fn new(plan: &BookPlan) -> Self {
+        Self {
+            machine: M::make(plan),
+            index: 0,
+            execs: 0,
+            matches: 0,
+            room: 2,
+            pauses: 0,
+            checked: true,
+        }
+    }
+
+    /// Applies one command to its end.
+    pub fn run(&mut self, command: Command) -> Vec<Report> {
+        self.index += 1;
+        let time = Nanos(1_000 * self.index);
+        let stamp = Stamp { index: Index(self.index), term: Term(3), time };
+        let mut out = Slots { reports: Vec::new(), free: BURST };
+        let mut progress = self.machine.apply(&LogRecord { stamp, command }, &mut out);
+        while progress == Progress::Paused {
+            assert!(out.free < 2, "a machine pauses only when the next step has no room");
+            self.pauses += 1;
+            out.free = self.room;
+            let before = out.reports.len();
+            progress = self.machine.resume(&mut out);
+            assert!(out.reports.len() > before || self.room < 2, "a resumed machine gets on");
+            self.room = if self.room < 2 { 2 } else { self.room };
+        }
+        if self.checked {
+            self.machine.check();
+        }
+        self.laws(stamp, &out.reports);
+        out.reports
+    }
+
+    /// What is true of every record's reports.
+    fn laws(&mut self, stamp: Stamp, reports: &[Report]) {
+        let mut aggressor: Option<ExecTrade> = None;
+        for report in reports {
+            assert_eq!(report.stamp, stamp, "a report carries its record's stamp");
+            assert_eq!(report.number, ReportNo(0), "the session layer numbers reports");
+            let parsed = report.parse().unwrap();
+            let exec = match parsed {
+                ReportBody::New(r) => Some((r.exec_id, r.order)),
+                ReportBody::Trade(r) => Some((r.exec_id, r.order)),
+                ReportBody::Canceled(r) => Some((r.exec_id, r.order)),
+                ReportBody::Replaced(r) => Some((r.exec_id, r.order)),
+                ReportBody::Rejected(r) => Some((r.exec_id, r.order)),
+                _ => None,
+            };
+            if let Some((exec_id, order)) = exec {
+                self.execs += 1;
+                assert_eq!(exec_id, ExecId(self.execs), "ExecIDs count");
+                state_law(&order);
+            }
+            if let ReportBody::Trade(trade) = parsed {
+                match aggressor.take() {
+                    None => {
+                        self.matches += 1;
+                        assert_eq!(trade.order.detail, b'Y', "the aggressor's report comes first");
+                        aggressor = Some(*trade);
+                    }
+                    Some(first) => pair_law(&first, trade),
+                }
+                assert_eq!(trade.trd_match_id, TrdMatchId(self.matches), "TrdMatchIDs count");
+            } else {
+                assert!(aggressor.is_none(), "a match's reports are adjacent");
+            }
+        }
+        assert!(aggressor.is_none(), "a match has two reports");
+    }
+
+    pub fn digest(&self) -> u64 {
+        self.machine.digest(&|slot| u64::from(slot.0) + 7)
+    }
+
+    /// The whole book as market data shows it: (bids, asks), best first.
+    pub fn depth(&mut self, symbol: u32) -> (Vec<(i64, u64)>, Vec<(i64, u64)>) {
+        let reports = self.run(market_data(9, symbol, 64));
+        let mut levels = Vec::new();
+        let mut sides = (0, 0);
+        for (at, report) in reports.iter().enumerate() {
+            assert_eq!((report.part as usize, report.parts as usize), (at, reports.len()));
+            let ReportBody::MarketData(part) = report.parse().unwrap() else {
+                panic!("{report:?}")
+            };
+            sides = (usize::from(part.bids), usize::from(part.asks));
+            let used = &part.levels[..usize::from(part.levels_used)];
+            levels.extend(used.iter().map(|level| (level.price.0, level.qty.0)));
+        }
+        assert_eq!(levels.len(), sides.0 + sides.1);
+        let asks = levels.split_off(sides.0);
+        (levels, asks)
+    }
+}
+
+fn state_law(order: &OrderState) {
+    let (qty, leaves, cum) = (order.qty.0, order.leaves_qty.0, order.cum_qty.0);
+    match order.ord_status {
+        OrdStatus::New => assert_eq!((leaves, cum), (qty, 0)),
+        OrdStatus::PartiallyFilled => {
+            assert!(leaves > 0 && cum > 0);
+            assert_eq!(leaves + cum, qty, "what is left and what has filled make the whole");
+        }
+        OrdStatus::Filled => assert_eq!((leaves, cum), (0, qty)),
+        OrdStatus::Canceled => assert!(leaves == 0 && cum < qty),
+        OrdStatus::Rejected => assert_eq!((leaves, cum, order.order_id), (0, 0, OrderId(0))),
+        OrdStatus::Expired => panic!("nothing expires yet"),
+    }
+}
+
+fn pair_law(aggressor: &ExecTrade, maker: &ExecTrade) {
+    assert_eq!(maker.order.detail, b'N', "the maker's report comes second");
+    assert_eq!(aggressor.trd_match_id, maker.trd_match_id, "a match has one number");
+    assert_eq!(aggressor.last_px, maker.last_px);
+    assert_eq!(aggressor.last_qty, maker.last_qty);
+    assert_eq!(aggressor.order.side, maker.order.side.opposite());
+    assert_eq!(aggressor.order.symbol, maker.order.symbol);
+    assert_eq!(maker.last_px, maker.order.price, "a trade is at the maker's price");
+    assert!(maker.last_qty > Qty(0));
+}
+
+/// A new limit order, good till cancel, of symbol 1; change what should differ.
+pub fn limit(name: u64, side: Side, qty: u64, price: i64) -> NewOrder {
+    NewOrder {
+        cl_ord_id: ClOrdId(name),
+        price: Price(price),
+        qty: Qty(qty),
+        min_qty: Qty(0),
+        display_qty: Qty(0),
+        stop_px: Price::NULL,
+        expire_time: Nanos(0),
+        stp_id: 0,
+        symbol: SymbolId(1),
+        account: Account(0),
+        side,
+        ord_type: OrdType::Limit,
+        time_in_force: TimeInForce::Gtc,
+        stp: StpInstruction::Off,
+        exec_inst: 0,
+        reserved: [0; 3],
+    }
+}
+
+pub fn ioc(name: u64, side: Side, qty: u64, price: i64) -> NewOrder {
+    NewOrder { time_in_force: TimeInForce::Ioc, ..limit(name, side, qty, price) }
+}
+
+pub fn market(name: u64, side: Side, qty: u64) -> NewOrder {
+    NewOrder { ord_type: OrdType::Market, ..limit(name, side, qty, Price::NULL.0) }
+}
+
+pub fn enter(session: u32, order: NewOrder) -> Command {
+    Command::new_order(SessionSlot(session), SeqNo(1), &order)
+}
+
+/// Cancels by OrigClOrdID.
+pub fn cancel_of(name: u64, orig: u64, side: Side) -> CancelOrder {
+    CancelOrder {
+        cl_ord_id: ClOrdId(name),
+        orig_cl_ord_id: ClOrdId(orig),
+        order_id: OrderId(0),
+        symbol: SymbolId(1),
+        side,
+        reserved: [0; 3],
+    }
+}
+
+pub fn cancel(session: u32, request: CancelOrder) -> Command {
+    Command::cancel(SessionSlot(session), SeqNo(1), &request)
+}
+
+/// Replaces by OrigClOrdID.
+pub fn replace_of(name: u64, orig: u64, side: Side, qty: u64, price: i64) -> ReplaceOrder {
+    ReplaceOrder {
+        cl_ord_id: ClOrdId(name),
+        orig_cl_ord_id: ClOrdId(orig),
+        order_id: OrderId(0),
+        price: Price(price),
+        qty: Qty(qty),
+        symbol: SymbolId(1),
+        side,
+        time_in_force: TimeInForce::Gtc,
+        reserved: [0; 2],
+    }
+}
+
+pub fn replace(session: u32, request: ReplaceOrder) -> Command {
+    Command::replace(SessionSlot(session), SeqNo(1), &request)
+}
+
+pub fn market_data(session: u32, symbol: u32, depth: u8) -> Command {
+    let query = MarketDataQuery {
+        md_req_id: MdReqId(77),
+        symbol: SymbolId(symbol),
+        depth,
+        reserved: [0; 3],
+    };
+    Command::market_data(SessionSlot(session), SeqNo(5), &query)
+}
+
+/// A report as a line that a trader can read; sessions are letters.
+pub fn line(report: &Report) -> String {
+    let who = char::from(b'A' + report.session.0 as u8);
+    let terms = |o: &OrderState| {
+        let side = if o.side == Side::Buy { "buy" } else { "sell" };
+        let at = if o.price == Price::NULL { "mkt".into() } else { o.price.to_string() };
+        format!("{side} {}@{at}", o.qty)
+    };
+    let now =
+        |o: &OrderState| format!("{:?}, filled {}, left {}", o.ord_status, o.cum_qty, o.leaves_qty);
+    let text = match report.parse().unwrap() {
+        ReportBody::New(r) => format!("New {} {}", r.order.cl_ord_id, terms(&r.order)),
+        ReportBody::Trade(r) => {
+            let role = if r.order.detail == b'Y' { "takes" } else { "makes" };
+            let (name, match_id) = (r.order.cl_ord_id, r.trd_match_id);
+            let what = format!("{}@{} in match {match_id}", r.last_qty, r.last_px);
+            format!("Trade {name} {role} {what}: {}", now(&r.order))
+        }
+        ReportBody::Canceled(r) => {
+            let reason = CancelReason::from_code(r.order.detail).unwrap();
+            let (name, by) = (r.order.cl_ord_id, r.request_cl_ord_id);
+            format!("Canceled {name} by {by} {reason:?}: {}", now(&r.order))
+        }
+        ReportBody::Replaced(r) => {
+            let (name, was) = (r.order.cl_ord_id, r.orig_cl_ord_id);
+            format!("Replaced {name} was {was} {}: {}", terms(&r.order), now(&r.order))
+        }
+        ReportBody::Rejected(r) => {
+            let reason = OrderRejectReason::from_code(r.order.detail).unwrap();
+            format!("Rejected {} {} {reason:?}", r.order.cl_ord_id, terms(&r.order))
+        }
+        ReportBody::CancelReject(r) => {
+            let to = if r.response_to == b'1' { "cancel" } else { "replace" };
+            let (name, orig, reason) = (r.cl_ord_id, r.orig_cl_ord_id, r.reason);
+            format!("CancelReject {name} {to} of {orig} {reason:?}, order {:?}", r.ord_status)
+        }
+        other => format!("{other:?}"),
+    };
+    format!("{who} {text}")
+}
+
+/// Makes a test of each generic function named, for both implementations.
+macro_rules! both {
+    ($($name:ident),+ $(,)?) => {
+        mod fast {
+            $(#[test] fn $name() { super::$name::<gavel_book::Book>(); })+
+        }
+        mod naive {
+            $(#[test] fn $name() { super::$name::<gavel_book::reference::ReferenceBook>(); })+
+        }
+    };
+}
+pub(crate) use both;
