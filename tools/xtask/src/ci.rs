@@ -1,7 +1,7 @@
 //! `ci`: what `.ci/run` runs, and what a person can run just the same.
 //!
 //! Inputs -> outputs: the checkout -> exit status, a table of steps and seconds.
-//! Invariants: the first failure ends the run, is named, and comes with the command that repeats it.
+//! Invariants: the first failure ends the run, is named, and comes with the command to repeat it.
 //! Limits: within 20 minutes on two cores, from an empty target directory.
 
 use crate::cli::TestArgs;

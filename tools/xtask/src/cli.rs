@@ -2,6 +2,7 @@
 
 use crate::workspace::Workspace;
 use crate::{check, ci, doctor, fuzz, test, tidy};
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -34,7 +35,7 @@ enum Command {
     Tidy,
     /// All tests, with whatever set-up they need.
     ///
-    /// Makes `.venv` for the tests that speak to Gavel from Python, then runs nextest (or cargo test
+    /// Makes `.venv` for the tests that speak to Gavel from Python, then runs nextest (cargo test
     /// where nextest is missing) and the doc tests. Recorded data is found through GAVEL_DATA;
     /// without it the tests that want data say SKIPPED.
     Test(TestArgs),
@@ -76,7 +77,7 @@ pub(crate) struct TestArgs {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct FuzzArgs {
     /// How long each target runs.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = seconds())]
     pub(crate) seconds: u64,
     /// Only targets whose name contains this.
     #[arg(long, value_name = "NAME")]
@@ -84,6 +85,11 @@ pub(crate) struct FuzzArgs {
     /// Print the targets and stop.
     #[arg(long)]
     pub(crate) list: bool,
+}
+
+/// From a second to a day.
+fn seconds() -> RangedU64ValueParser {
+    clap::value_parser!(u64).range(1..=86_400)
 }
 
 #[derive(Debug, Args)]

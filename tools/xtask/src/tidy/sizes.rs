@@ -1,7 +1,7 @@
 //! A file tells one story: 500 lines without its tests, 800 with them; 100 columns.
 //!
 //! Inputs -> outputs: Rust, Python and shell files -> findings.
-//! Not here: the length of functions (clippy.toml), the width of code (rustfmt; it leaves comments).
+//! Not here: the length of functions (clippy.toml); the layout of code (rustfmt).
 
 use super::{File, Finding, Tree};
 use crate::source::Source;
