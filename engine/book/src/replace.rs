@@ -50,8 +50,10 @@ impl Book {
             time_in_force: asked.time_in_force,
             ..old
         };
-        self.names.remove(session, old.cl_ord_id);
-        self.names.insert(session, new.cl_ord_id, slot);
+        if new.cl_ord_id != old.cl_ord_id {
+            self.names.remove(session, old.cl_ord_id);
+            self.names.insert(session, new.cl_ord_id, slot);
+        }
         if keeps_priority(&old, &new) {
             let level = self.orders.node(slot).level;
             self.levels.shrink(level, Qty(old.leaves.0 - new.leaves.0));

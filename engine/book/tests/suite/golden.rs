@@ -8,9 +8,9 @@
 //! > A replace 2 of 1 15@101 [ioc]            request and new name 2; total quantity, price
 //! < A New 1 buy 10@100                       a report; all of the command's, in order
 //! =                                          the book of symbol 1 as it is now (`= 2`: of 2)
-//!     102  5/B2 7/A3                         price, then the queue: what is left / whose
-//!     ----                                   the spread
-//!     100  10/A1
+//!        102  5/B2 7/A3                      price, then the queue: what is left / whose
+//!     ------                                 the spread
+//!        100  10/A1
 //! # comment
 //! ```
 
@@ -104,7 +104,7 @@ impl<M: Subject> Player<M> {
             }
             let rows = &mut rows[usize::from(order.side == Side::Sell)];
             if rows.last().is_none_or(|row| row.0 != order.price.0) {
-                rows.push((order.price.0, 0, order.price.to_string() + " "));
+                rows.push((order.price.0, 0, format!("{:>6} ", order.price)));
             }
             let row = rows.last_mut().unwrap();
             row.1 += order.leaves_qty.0;
@@ -116,7 +116,7 @@ impl<M: Subject> Player<M> {
         assert_eq!(self.venue.depth(symbol), drawn, "market data and orders agree");
         let text = |row: &(i64, u64, String)| row.2.clone();
         let asks = rows[1].iter().rev().map(text);
-        asks.chain(["----".into()]).chain(rows[0].iter().map(text)).collect()
+        asks.chain(["------".into()]).chain(rows[0].iter().map(text)).collect()
     }
 }
 

@@ -1,5 +1,7 @@
 //! The book's tests: one suite against both implementations, and the two against each other.
 
+#![expect(clippy::unwrap_used, reason = "in a test, an unwrap that fails is a finding")]
+
 mod cases;
 mod day;
 mod examples;

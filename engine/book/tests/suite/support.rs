@@ -7,8 +7,11 @@ use gavel_contract::{BookPlan, Machine, Outbox, Progress, SymbolSpec};
 use gavel_types::limits::BURST;
 use gavel_types::*;
 
+/// Levels of one side, best first: (price, quantity).
+pub(crate) type Shown = Vec<(i64, u64)>;
+
 /// What a test needs of either implementation.
-pub trait Subject: Machine {
+pub(crate) trait Subject: Machine {
     fn make(plan: &BookPlan) -> Self;
     /// Checks the state against itself.
     fn check(&self);
@@ -41,7 +44,7 @@ impl Subject for ReferenceBook {
     }
 }
 
-pub fn spec(symbol: u32, tick: i64, lot: u64) -> SymbolSpec {
+pub(crate) fn spec(symbol: u32, tick: i64, lot: u64) -> SymbolSpec {
     SymbolSpec {
         symbol: SymbolId(symbol),
         name: format!("SYM{symbol}"),
@@ -53,7 +56,7 @@ pub fn spec(symbol: u32, tick: i64, lot: u64) -> SymbolSpec {
     }
 }
 
-pub fn plan(orders_max: u32, levels_max: u32) -> BookPlan {
+pub(crate) fn plan(orders_max: u32, levels_max: u32) -> BookPlan {
     BookPlan { symbols: vec![spec(1, 1, 1), spec(2, 1, 1)], orders_max, levels_max }
 }
 
@@ -75,21 +78,21 @@ impl Outbox for Slots {
 }
 
 /// One machine and the log it lives from.
-pub struct Venue<M> {
-    pub machine: M,
+pub(crate) struct Venue<M> {
+    pub(crate) machine: M,
     index: u64,
     execs: u64,
     matches: u64,
     /// Slots that a paused machine finds free.
-    pub room: usize,
+    pub(crate) room: usize,
     /// How often the machine paused.
-    pub pauses: usize,
+    pub(crate) pauses: usize,
     /// Check the state after every record (takes time in proportion to it).
-    pub checked: bool,
+    pub(crate) checked: bool,
 }
 
 impl<M: Subject> Venue<M> {
-    pub fn new(plan: &BookPlan) -> Self {
+    pub(crate) fn new(plan: &BookPlan) -> Self {
         Self {
             machine: M::make(plan),
             index: 0,
@@ -102,7 +105,7 @@ impl<M: Subject> Venue<M> {
     }
 
     /// Applies one command to its end.
-    pub fn run(&mut self, command: Command) -> Vec<Report> {
+    pub(crate) fn run(&mut self, command: Command) -> Vec<Report> {
         self.index += 1;
         let time = Nanos(1_000 * self.index);
         let stamp = Stamp { index: Index(self.index), term: Term(3), time };
@@ -161,12 +164,12 @@ impl<M: Subject> Venue<M> {
         assert!(aggressor.is_none(), "a match has two reports");
     }
 
-    pub fn digest(&self) -> u64 {
+    pub(crate) fn digest(&self) -> u64 {
         self.machine.digest(&|slot| u64::from(slot.0) + 7)
     }
 
     /// The whole book as market data shows it: (bids, asks), best first.
-    pub fn depth(&mut self, symbol: u32) -> (Vec<(i64, u64)>, Vec<(i64, u64)>) {
+    pub(crate) fn depth(&mut self, symbol: u32) -> (Shown, Shown) {
         let reports = self.run(market_data(9, symbol, 64));
         let mut levels = Vec::new();
         let mut sides = (0, 0);
@@ -212,7 +215,7 @@ fn pair_law(aggressor: &ExecTrade, maker: &ExecTrade) {
 }
 
 /// A new limit order, good till cancel, of symbol 1; change what should differ.
-pub fn limit(name: u64, side: Side, qty: u64, price: i64) -> NewOrder {
+pub(crate) fn limit(name: u64, side: Side, qty: u64, price: i64) -> NewOrder {
     NewOrder {
         cl_ord_id: ClOrdId(name),
         price: Price(price),
@@ -233,20 +236,20 @@ pub fn limit(name: u64, side: Side, qty: u64, price: i64) -> NewOrder {
     }
 }
 
-pub fn ioc(name: u64, side: Side, qty: u64, price: i64) -> NewOrder {
+pub(crate) fn ioc(name: u64, side: Side, qty: u64, price: i64) -> NewOrder {
     NewOrder { time_in_force: TimeInForce::Ioc, ..limit(name, side, qty, price) }
 }
 
-pub fn market(name: u64, side: Side, qty: u64) -> NewOrder {
+pub(crate) fn market(name: u64, side: Side, qty: u64) -> NewOrder {
     NewOrder { ord_type: OrdType::Market, ..limit(name, side, qty, Price::NULL.0) }
 }
 
-pub fn enter(session: u32, order: NewOrder) -> Command {
+pub(crate) fn enter(session: u32, order: NewOrder) -> Command {
     Command::new_order(SessionSlot(session), SeqNo(1), &order)
 }
 
 /// Cancels by OrigClOrdID.
-pub fn cancel_of(name: u64, orig: u64, side: Side) -> CancelOrder {
+pub(crate) fn cancel_of(name: u64, orig: u64, side: Side) -> CancelOrder {
     CancelOrder {
         cl_ord_id: ClOrdId(name),
         orig_cl_ord_id: ClOrdId(orig),
@@ -257,12 +260,12 @@ pub fn cancel_of(name: u64, orig: u64, side: Side) -> CancelOrder {
     }
 }
 
-pub fn cancel(session: u32, request: CancelOrder) -> Command {
+pub(crate) fn cancel(session: u32, request: CancelOrder) -> Command {
     Command::cancel(SessionSlot(session), SeqNo(1), &request)
 }
 
 /// Replaces by OrigClOrdID.
-pub fn replace_of(name: u64, orig: u64, side: Side, qty: u64, price: i64) -> ReplaceOrder {
+pub(crate) fn replace_of(name: u64, orig: u64, side: Side, qty: u64, price: i64) -> ReplaceOrder {
     ReplaceOrder {
         cl_ord_id: ClOrdId(name),
         orig_cl_ord_id: ClOrdId(orig),
@@ -276,11 +279,11 @@ pub fn replace_of(name: u64, orig: u64, side: Side, qty: u64, price: i64) -> Rep
     }
 }
 
-pub fn replace(session: u32, request: ReplaceOrder) -> Command {
+pub(crate) fn replace(session: u32, request: ReplaceOrder) -> Command {
     Command::replace(SessionSlot(session), SeqNo(1), &request)
 }
 
-pub fn market_data(session: u32, symbol: u32, depth: u8) -> Command {
+pub(crate) fn market_data(session: u32, symbol: u32, depth: u8) -> Command {
     let query = MarketDataQuery {
         md_req_id: MdReqId(77),
         symbol: SymbolId(symbol),
@@ -291,7 +294,7 @@ pub fn market_data(session: u32, symbol: u32, depth: u8) -> Command {
 }
 
 /// A report as a line that a trader can read; sessions are letters.
-pub fn line(report: &Report) -> String {
+pub(crate) fn line(report: &Report) -> String {
     let who = char::from(b'A' + report.session.0 as u8);
     let terms = |o: &OrderState| {
         let side = if o.side == Side::Buy { "buy" } else { "sell" };
