@@ -7,5 +7,11 @@
 //! Not here: what bytes mean, who is a client, when to write.
 //! Source: the manual pages of the calls, named where they are used.
 
+pub mod clock;
 pub mod cpu;
 pub mod storage;
+pub mod transport;
+
+pub use transport::tcp;
+
+const _: () = assert!(cfg!(all(target_os = "linux", target_pointer_width = "64")));

@@ -267,14 +267,11 @@ impl LogStore for FileLogStore {
         assert!(write.offset_bytes.is_multiple_of(unit as u64), "an offset is a multiple of 4,096");
         let end = write.offset_bytes.checked_add(write.len_bytes as u64);
         assert!(end.is_some_and(|e| e <= self.segment_bytes()), "a write fits in its segment");
-        self.buffers.take_off(write.buffer);
         let slot = match self.open_for(write.segment) {
             Ok(slot) => slot,
-            Err(why) => {
-                self.buffers.land(write.buffer);
-                return self.failed.push_back((write, why));
-            }
+            Err(why) => return self.failed.push_back((write, why)),
         };
+        self.buffers.take_off(write.buffer);
         let open = self.open[slot].as_mut().expect("open_for names an open slot");
         open.in_flight += 1;
         let job = Job {
