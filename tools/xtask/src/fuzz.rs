@@ -48,7 +48,8 @@ pub(crate) fn run(workspace: &Workspace, args: &FuzzArgs) -> Result<bool> {
 }
 
 fn one(workspace: &Workspace, target: &Target, seconds: u64) -> Result<bool> {
-    let mut cargo = workspace.cargo(["test", "--release", "--package", &target.package]);
+    // The profile of the tests: it is built already, and it checks overflows.
+    let mut cargo = workspace.cargo(["test", "--package", &target.package]);
     cargo.args(["--lib", "--bins", "--tests", "--", &target.name, "--nocapture"]);
     cargo.env("BOLERO_RANDOM_TEST_TIME_MS", (seconds * 1_000).to_string());
     cargo.env("BOLERO_RANDOM_ITERATIONS", usize::MAX.to_string());
@@ -83,7 +84,7 @@ fn targets(tree: &Tree, packages: &[Package]) -> Vec<Target> {
         let package = packages.iter().filter(inside).max_by_key(|package| package.folder.len());
         let Some(package) = package else { continue };
         let source = Source::new(&file.text);
-        let names = source.tokens().windows(2).filter_map(fuzz_name).collect::<Vec<_>>();
+        let names = source.tokens().windows(6).filter_map(target_name).collect::<Vec<_>>();
         let package = &package.name;
         targets.extend(names.into_iter().map(|name| Target { package: package.clone(), name }));
     }
@@ -92,9 +93,12 @@ fn targets(tree: &Tree, packages: &[Package]) -> Vec<Target> {
     targets
 }
 
-fn fuzz_name(window: &[crate::source::Token<'_>]) -> Option<String> {
-    let is_target = window[0].text == "fn" && window[1].text.starts_with("fuzz_");
-    is_target.then(|| window[1].text.to_owned())
+/// The name, if a test whose name begins with `fuzz_` stands here.
+fn target_name(window: &[crate::source::Token<'_>]) -> Option<String> {
+    let head = window[..5].iter().map(|token| token.text);
+    let name = window[5].text;
+    let is_target = head.eq(["#", "[", "test", "]", "fn"]) && name.starts_with("fuzz_");
+    is_target.then(|| name.to_owned())
 }
 
 #[cfg(test)]
@@ -104,9 +108,9 @@ mod tests {
     #[test]
     fn targets_are_found_in_code_only_and_belong_to_the_nearest_package() {
         let tree = Tree::of(&[
-            ("a/src/lib.rs", "// fn fuzz_comment()\n#[test]\nfn fuzz_frame() {}\n"),
-            ("a/b/tests/x.rs", "fn fuzz_deep() {}\nfn other() {}\n"),
-            ("a/notes.md", "fn fuzz_prose() {}\n"),
+            ("a/src/lib.rs", "// #[test] fn fuzz_comment()\n#[test]\nfn fuzz_frame() {}\n"),
+            ("a/b/tests/x.rs", "#[test]\nfn fuzz_deep() {}\nfn fuzz_part() {}\n"),
+            ("a/notes.md", "#[test]\nfn fuzz_prose() {}\n"),
         ]);
         let package = |name: &str, folder: &str| Package {
             name: name.to_owned(),
