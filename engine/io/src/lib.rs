@@ -9,6 +9,8 @@
 
 pub mod clock;
 pub mod cpu;
+pub mod hot_alloc;
+pub mod memory;
 pub mod storage;
 pub mod transport;
 

@@ -14,8 +14,8 @@ use std::time::Duration;
 /// Most epoll events taken in one look; the rest come with the next.
 const EVENTS_MAX: usize = 256;
 
-/// Most connections closed at once for want of a slot before other work is looked at again.
-const REFUSALS_MAX: usize = 16;
+/// Most connections accepted or refused in a round: a storm of them must not hold up the rest.
+const ACCEPTS_MAX: usize = 16;
 
 /// Most bytes of a dying connection that are thrown away, so that its end is not a reset.
 const DISCARD_BYTES: usize = 1 << 20;
@@ -52,7 +52,9 @@ pub struct TcpIngress {
     events: Events,
     /// Readable connections that epoll named and that were not told yet, newest last.
     told: Vec<ConnId>,
+    /// There may be more to accept.
     accepting: bool,
+    accepts_left: usize,
     in_round: bool,
     readiness: Readiness,
     slots: SlotOwner,
@@ -79,6 +81,7 @@ impl TcpIngress {
             events: Events::with_capacity(EVENTS_MAX),
             told: Vec::with_capacity(EVENTS_MAX),
             accepting: false,
+            accepts_left: 0,
             in_round: false,
             readiness: Readiness::default(),
             slots,
@@ -127,15 +130,13 @@ impl TcpIngress {
     }
 
     fn accept(&mut self) -> Option<ConnId> {
-        for _ in 0..REFUSALS_MAX {
+        while self.accepting && self.accepts_left > 0 {
+            self.accepts_left -= 1;
             match self.listener.accept() {
                 Ok((socket, _)) if self.slots.any_free() => return self.admit(socket),
                 // Dropped, so closed.
                 Ok(_) => self.counters.refused += 1,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    self.accepting = false;
-                    return None;
-                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.accepting = false,
                 // Too many files, or a client that gave up. There may be more behind it, and no
                 // edge will tell of them: look again next round.
                 Err(_) => {
@@ -175,6 +176,7 @@ impl TcpIngress {
 
     fn begin_round(&mut self) {
         self.in_round = true;
+        self.accepts_left = ACCEPTS_MAX;
         if !self.lingering.is_empty() {
             self.close_lingering();
         }
@@ -199,9 +201,7 @@ impl Ingress for TcpIngress {
         if let Some(conn) = self.next_told() {
             return Some(IngressEvent::Readable(conn));
         }
-        if self.accepting
-            && let Some(conn) = self.accept()
-        {
+        if let Some(conn) = self.accept() {
             return Some(IngressEvent::Opened(conn));
         }
         self.in_round = false;

@@ -1,0 +1,107 @@
+//! Proof that hot threads allocate nothing: a global allocator that watches threads marked hot.
+//!
+//! Inputs -> outputs: the binary or test says `#[global_allocator] static GUARD: HotGuard =
+//! HotGuard;`, hot threads call [`mark_hot`] after their init; every allocation or free on them is
+//! counted from then on, and aborts the process if [`set_mode`] says so.
+//! Invariants: unmarked threads are served by the system's allocator with one thread-local load on
+//! top; the guard itself allocates nothing.
+//! Limits: sees Rust's allocator only, not C's.
+//! Not here: who is hot (the tile runner knows).
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+thread_local! {
+    // Const and without a destructor: the access never allocates.
+    static HOT: Cell<bool> = const { Cell::new(false) };
+}
+
+static ABORTS: AtomicBool = AtomicBool::new(false);
+static COUNTED: AtomicU64 = AtomicU64::new(0);
+
+/// What happens when a hot thread allocates or frees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HotMode {
+    /// It is counted.
+    Count,
+    /// It is counted, and the process aborts with a message.
+    Abort,
+}
+
+/// Says what happens from now on, on all threads. At first it is [`HotMode::Count`].
+pub fn set_mode(mode: HotMode) {
+    ABORTS.store(mode == HotMode::Abort, Ordering::Relaxed);
+}
+
+/// Marks the calling thread hot, for good or until [`mark_cold`].
+pub fn mark_hot() {
+    HOT.with(|hot| hot.set(true));
+}
+
+/// Takes the mark off: a tile that ends may free what it owns.
+pub fn mark_cold() {
+    HOT.with(|hot| hot.set(false));
+}
+
+/// Allocations and frees on hot threads since the start. Always 0 where [`HotGuard`] is not the
+/// global allocator.
+#[must_use]
+pub fn counted() -> u64 {
+    COUNTED.load(Ordering::Relaxed)
+}
+
+/// The system's allocator, watched.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HotGuard;
+
+impl HotGuard {
+    #[inline]
+    fn look(what: &'static str) {
+        // A thread that is being torn down has no thread-locals left; it is not hot any more.
+        if HOT.try_with(Cell::get).unwrap_or(false) {
+            caught(what);
+        }
+    }
+}
+
+#[cold]
+fn caught(what: &'static str) {
+    COUNTED.fetch_add(1, Ordering::Relaxed);
+    if !ABORTS.load(Ordering::Relaxed) {
+        return;
+    }
+    for piece in ["gavel: a hot thread ", what, "s memory after its init; this is a bug: abort\n"] {
+        // SAFETY: the kernel reads the bytes named, which are static. No formatting: that allocates.
+        unsafe { libc::write(libc::STDERR_FILENO, piece.as_ptr().cast(), piece.len()) };
+    }
+    std::process::abort();
+}
+
+// SAFETY: every call is passed to `System` unchanged, which keeps the contract; `look` neither
+// allocates nor unwinds.
+unsafe impl GlobalAlloc for HotGuard {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        Self::look("allocate");
+        // SAFETY: the caller keeps `alloc`'s contract, and this is it.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        Self::look("allocate");
+        // SAFETY: the caller keeps `alloc_zeroed`'s contract, and this is it.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        Self::look("free");
+        // SAFETY: the caller keeps `dealloc`'s contract, and this is it; `at` came from `System`.
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        Self::look("reallocate");
+        // SAFETY: the caller keeps `realloc`'s contract, and this is it; `at` came from `System`.
+        unsafe { System.realloc(at, layout, new_size) }
+    }
+}
