@@ -10,14 +10,14 @@
 //!                 (refused: back to where it was)              on_established
 //! ```
 //!
-//! Inputs -> outputs: decoded messages, the machine's answers and monotone time in; a [`Verdict`] for
-//! each message, and [`Close`] when time is up, out.
+//! Inputs -> outputs: decoded messages, the machine's answers and monotone time in; a [`Verdict`]
+//! for each message, and [`Close`] when time is up, out.
 //! Invariants: nothing is logged for a connection that is closing; every application message of an
 //! established session is logged, under the number that its place in the flow gives it; what is a
 //! duplicate the machine alone decides; while the machine decides, the connection is not read.
 //! Limits: [`REFUSALS_MAX`] refused answers a connection, [`SEQ_MAX`], and those in [`Limits`].
-//! Not here: bytes, buffers, clocks; what sessions exist (the machine knows); the server's heartbeat and
-//! retransmission (egress).
+//! Not here: bytes, buffers, clocks; what sessions exist (the machine knows); the server's
+//! heartbeat and retransmission (egress).
 //! Source: FIXP 1.1: session initiation, sequence, keep-alive.
 
 use crate::client::{
@@ -40,8 +40,8 @@ pub const REFUSALS_MAX: u8 = 3;
 /// on from it never overflows.
 pub const SEQ_MAX: SeqNo = SeqNo(u64::MAX / 2);
 
-/// Highest type of cancel-on-disconnect that the machine implements: none yet, so a client that asks
-/// for one is refused rather than left in the belief that it has it.
+/// Highest type of cancel-on-disconnect that the machine implements: none yet, so a client that
+/// asks for one is refused rather than left in the belief that it has it.
 pub const COD_TYPE_SUPPORTED_MAX: u8 = 0;
 
 /// What the configuration says of sessions.
@@ -240,15 +240,14 @@ impl Acceptor {
         }
     }
 
-    /// The machine bound the session: `client_next_seq` is the number with which the client said that
-    /// it will begin. Without effect on the flow if the connection is closing, but
-    /// [`Acceptor::on_gone`] then knows the slot.
+    /// The machine bound the session: `client_next_seq` is the number with which the client said
+    /// that it will begin. Without effect if the connection is closing.
     ///
     /// # Panics
     /// If no answer to Establish is awaited.
     pub fn on_established(&mut self, slot: SessionSlot, keepalive_ms: u32, client_next_seq: SeqNo) {
         match self.state {
-            State::Closing => self.bound = self.bound.map(|_| slot),
+            State::Closing => {}
             State::Establishing { .. } => {
                 self.bound = Some(slot);
                 self.state = State::Established(Established {
@@ -268,7 +267,7 @@ impl Acceptor {
     /// If no answer to Establish is awaited.
     pub fn on_establish_refused(&mut self) {
         match self.state {
-            State::Closing => self.bound = None,
+            State::Closing => {}
             State::Establishing { negotiated } => {
                 self.refusals += 1;
                 self.bound = None;
@@ -278,8 +277,8 @@ impl Acceptor {
         }
     }
 
-    /// The gateway did not read the connection until `now`, for a reason of its own (rings full, intake
-    /// stopped): the silence is not the client's.
+    /// The gateway did not read the connection until `now`, for a reason of its own (rings full,
+    /// intake stopped): the silence is not the client's.
     pub fn on_not_read(&mut self, now: Nanos) {
         self.heard = now;
     }
@@ -310,8 +309,8 @@ impl Acceptor {
         })
     }
 
-    /// The connection is over, by a verdict, a timer or the peer: the record that the log needs, if the
-    /// log knows of the connection. Gives it once.
+    /// The connection is over, by a verdict, a timer or the peer: the record that the log needs, if
+    /// the log knows of the connection. Gives it once.
     #[must_use]
     pub fn on_gone(&mut self, close: Close) -> Option<Command> {
         self.state = State::Closing;

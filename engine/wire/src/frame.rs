@@ -1,9 +1,9 @@
 //! Frames: SOFH (length, encoding type), SBE message header, root block, groups.
 //!
 //! ```text
-//! | u32 BE length | u16 BE 0xEB50 | blockLength templateId schemaId version (u16 LE) | block | groups |
-//! |<------------- SOFH, 6 ------->|<------------- message header, 8 --------------->|
-//! |<----------------------------------- length, header included ------------------------------>|
+//! | u32 BE length, u16 BE 0xEB50 | blockLength templateId schemaId version | block | groups |
+//! |         SOFH, 6 bytes        |  message header, 4 x u16 LE, 8 bytes   |
+//! |<----------------------- length: the whole, SOFH included ---------------------------->|
 //! ```
 //!
 //! Inputs -> outputs: the front of a byte stream in, one [`Frame`] that borrows from it out.
@@ -191,8 +191,8 @@ pub(crate) fn put<T: Template>(block: &T, out: &mut [u8]) -> usize {
     put_with_groups(block, 0, out)
 }
 
-/// Writes a frame's headers and block, and leaves `groups_bytes` behind it to the caller; returns the
-/// length of the whole.
+/// Writes a frame's headers and block, and leaves `groups_bytes` behind it to the caller; returns
+/// the length of the whole.
 ///
 /// # Panics
 /// If `out` is shorter than the frame.

@@ -1,4 +1,5 @@
 //! Frames cut anywhere, joined, and spoilt; blocks shorter and longer than ours.
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 mod samples;
 

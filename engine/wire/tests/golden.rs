@@ -1,8 +1,9 @@
 //! Golden bytes: what a frame looks like today it looks like tomorrow. The foreign codec reads the
 //! same files.
 //!
-//! `GAVEL_GOLDEN=write cargo test -p gavel-wire --test golden` writes them anew, after a change that
-//! is meant; the difference is then reviewed like code.
+//! `GAVEL_GOLDEN=write cargo test -p gavel-wire --test golden` writes them anew, after a change
+//! that is meant; the difference is then reviewed like code.
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 mod samples;
 

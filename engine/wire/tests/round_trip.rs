@@ -1,4 +1,5 @@
 //! Every message, with any values that it may hold, survives its frame.
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 mod samples;
 

@@ -1,5 +1,5 @@
-//! Messages -> frames of clients. All panic if `out` is shorter than the frame, and return its length;
-//! [`MAX_CLIENT_FRAME_BYTES`](crate::frame::MAX_CLIENT_FRAME_BYTES) always suffices.
+//! Messages -> frames of clients. All panic if `out` is shorter than the frame, and return its
+//! length; [`MAX_CLIENT_FRAME_BYTES`](crate::frame::MAX_CLIENT_FRAME_BYTES) always suffices.
 
 use super::{Application, Credentials, Establish, Negotiate, RetransmitRequest};
 use crate::frame::put;

@@ -3,8 +3,8 @@
 //! Inputs -> outputs: a [`Frame`](crate::frame::Frame) in, a [`ClientMessage`] out; a message in, a
 //! frame's bytes out.
 //! Invariants: a frame in the application range (100 and up) always decodes: what cannot be done as
-//! asked becomes [`Application::Refused`], which takes the client's number like any other (SAFETY 17).
-//! Only session messages can be faults.
+//! asked becomes [`Application::Refused`], which takes the client's number like any other (SAFETY
+//! 17). Only session messages can be faults.
 //! Limits: [`crate::frame::MAX_CLIENT_FRAME_BYTES`].
 //! Not here: numbers of the client's flow (implicit, see [`crate::acceptor`]); what depends on a
 //! symbol or on the book, which the machine decides.
