@@ -6,6 +6,7 @@
 //! Limits: text and tokens, no types.
 //! Not here: what clippy finds (functions over 70 lines: `clippy.toml`), formatting.
 
+mod citations;
 mod dependencies;
 mod documents;
 mod layers;
@@ -67,6 +68,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
     findings.extend(roots::check(&tree, &packages));
     findings.extend(sizes::check(&tree));
     findings.extend(words::check(&tree));
+    findings.extend(citations::check(&tree));
     findings.extend(places::check(&tree, &places::of_this_machine(&workspace.root)));
     findings.extend(documents::check(&tree, &packages, &crate::cli::subcommands()));
     findings.extend(dependencies::check(&tree, || workspace.full_metadata())?);
