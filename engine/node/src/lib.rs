@@ -1,1 +1,15 @@
-//! gaveld: one durable node as a library and a thin binary.
+//! One durable node: start, serve, stop.
+//!
+//! Inputs -> outputs: a command line -> a serving process and its exit status.
+//! Invariants: see [`boot`].
+//! Limits: those of the configuration, printed at start.
+//! Not here: anything that the simulator must run too; that is in gavel-pipeline.
+#![forbid(unsafe_code)]
+
+pub mod boot;
+pub mod cli;
+pub mod exit;
+mod say;
+pub mod tile;
+mod trace;
+mod watch;

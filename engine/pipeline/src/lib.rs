@@ -10,6 +10,7 @@
 
 extern crate alloc;
 
+mod assemble;
 mod connection;
 mod egress;
 mod executor;
@@ -18,6 +19,7 @@ mod replicator;
 mod sequencer;
 pub mod session;
 
+pub use assemble::{Assembly, Handles, Ports, SINGLE_NODE_TERM, assemble};
 pub use connection::{FromEgress, ToEgress};
 pub use egress::{Egress, EgressLinks, EgressStart, REPORTS_PER_CYCLE, REQUESTS_PER_CYCLE};
 pub use executor::{Executor, RECORDS_PER_CYCLE};

@@ -1,0 +1,133 @@
+//! Orders to a node: one at a time, or pipelined.
+
+use anyhow::{Context, Result};
+use gavel_client::{Client, ClientConfig, Event};
+use gavel_types::Nanos;
+use gavel_types::{
+    Account, CancelOrder, ClOrdId, NewOrder, OrdType, OrderId, Price, Qty, SessionUuid, Side,
+    StpInstruction, SymbolId, TimeInForce,
+};
+use gavel_wire::client::Application;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+const SYMBOL: SymbolId = SymbolId(1);
+const TICK: i64 = 100_000;
+/// Time that a session may take to be established, or an answer to come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A session that adds orders and cancels them again, so that the book stays small.
+pub struct Flow {
+    client: Client,
+    next: u64,
+    answered: u64,
+}
+
+impl Flow {
+    /// Establishes a session of the given number.
+    ///
+    /// # Errors
+    /// If the node does not accept it.
+    pub fn open(address: SocketAddr, number: u8, in_flight_max: usize) -> Result<Self> {
+        let mut config = ClientConfig::new(address, SessionUuid([number; 16]));
+        config.in_flight_max = in_flight_max;
+        let mut client = Client::connect(config)?;
+        let began = Instant::now();
+        while !client.is_established() {
+            client.poll(&mut |_| {}).context("establishing a session")?;
+            anyhow::ensure!(began.elapsed() < PATIENCE, "no session within {PATIENCE:?}");
+        }
+        Ok(Self { client, next: 0, answered: 0 })
+    }
+
+    /// The next message: an order that rests, or the cancel of the order before.
+    fn message(&mut self) -> Application {
+        let number = self.next;
+        self.next += 1;
+        if number % 2 == 1 {
+            return Application::Cancel(CancelOrder {
+                cl_ord_id: ClOrdId(number + 1),
+                orig_cl_ord_id: ClOrdId(number),
+                order_id: OrderId(0),
+                symbol: SYMBOL,
+                side: Side::Buy,
+                reserved: [0; 3],
+            });
+        }
+        Application::NewOrder(NewOrder {
+            cl_ord_id: ClOrdId(number + 1),
+            price: Price((10_000 - (number as i64 / 2) % 64) * TICK),
+            qty: Qty(100),
+            min_qty: Qty(0),
+            display_qty: Qty(0),
+            stop_px: Price::NULL,
+            expire_time: Nanos(0),
+            stp_id: 0,
+            symbol: SYMBOL,
+            account: Account(0),
+            side: Side::Buy,
+            ord_type: OrdType::Limit,
+            time_in_force: TimeInForce::Gtc,
+            stp: StpInstruction::Off,
+            exec_inst: 0,
+            reserved: [0; 3],
+        })
+    }
+
+    fn poll(&mut self) -> Result<()> {
+        let answered = &mut self.answered;
+        self.client.poll(&mut |event| {
+            if matches!(event, Event::Report(_)) {
+                *answered += 1;
+            }
+        })?;
+        Ok(())
+    }
+
+    /// Sends `count` messages, each after the answer to the one before; `record` gets the time of
+    /// each (ns): from just before it is handed to the client to its report.
+    ///
+    /// # Errors
+    /// If the connection breaks or an answer does not come.
+    pub fn one_at_a_time(&mut self, count: usize, mut record: impl FnMut(u64)) -> Result<()> {
+        for _ in 0..count {
+            let message = self.message();
+            let before = self.answered;
+            let began = Instant::now();
+            self.client.submit(&message)?;
+            self.client.flush();
+            while self.answered == before {
+                self.poll()?;
+                anyhow::ensure!(began.elapsed() < PATIENCE, "no answer within {PATIENCE:?}");
+            }
+            record(began.elapsed().as_nanos() as u64);
+        }
+        Ok(())
+    }
+
+    /// Sends `count` messages as fast as the window lets it, and waits for all answers; returns the
+    /// time from first send to last answer.
+    ///
+    /// # Errors
+    /// If the connection breaks or answers do not come.
+    pub fn pipelined(&mut self, count: u64) -> Result<Duration> {
+        let began = Instant::now();
+        let until = self.answered + count;
+        let mut left = count;
+        let mut moved = (self.answered, began);
+        while self.answered < until {
+            let room = (self.client.room() as u64).min(left).min(256);
+            for _ in 0..room {
+                let message = self.message();
+                self.client.submit(&message)?;
+            }
+            left -= room;
+            self.poll()?;
+            if self.answered != moved.0 {
+                moved = (self.answered, Instant::now());
+            }
+            anyhow::ensure!(moved.1.elapsed() < PATIENCE, "no answers for {PATIENCE:?}");
+        }
+        Ok(began.elapsed())
+    }
+}

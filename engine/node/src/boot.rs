@@ -1,0 +1,247 @@
+//! From a start to a serving node, and to its end.
+//!
+//! Inputs -> outputs: a checked [`Start`] -> a node that serves until it is asked to stop.
+//! Invariants: nothing is served before recovery has agreed; memory is taken and locked before the
+//! first client; a failed write ends the process with its own status.
+//! Limits: [`STOP_GRACE`] for clients to be told that the node stops.
+//! Not here: agents (gavel-pipeline), ports (gavel-io).
+
+use crate::cli::Start;
+use crate::trace::Trace;
+use crate::watch::Watch;
+use crate::{exit, say, tile};
+use gavel_book::Book;
+use gavel_config::{DurableMode, Host, HotAlloc, Settings};
+use gavel_contract::{Agent, LogStore, Now, StoreFault};
+use gavel_io::clock::SystemClock;
+use gavel_io::storage::{self, FileLogStore, LogDirectory, StoreOptions};
+use gavel_io::tcp::{self, TcpEgress, TcpIngress};
+use gavel_io::{cpu, hot_alloc, memory};
+use gavel_journal::Journal;
+use gavel_pipeline::{Assembly, Ports, assemble};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// How long a stopping node waits for its clients to be told.
+const STOP_GRACE: Duration = Duration::from_millis(500);
+
+/// Why a node did not start, or ended.
+#[derive(Debug)]
+pub struct Failure {
+    /// Exit status.
+    pub code: u8,
+    /// For a person.
+    pub what: String,
+}
+
+impl Failure {
+    fn new(code: u8, what: impl std::fmt::Display) -> Self {
+        Self { code, what: what.to_string() }
+    }
+}
+
+/// What this host offers to a topology.
+#[must_use]
+pub fn host() -> Host {
+    let allowed_cpus = cpu::allowed_cpus();
+    let numa_nodes = allowed_cpus.iter().map(|cpu| cpu::numa_node(*cpu).unwrap_or(0)).collect();
+    Host { allowed_cpus, numa_nodes, fifo: false }
+}
+
+type Node = Assembly<Book, FileLogStore, TcpIngress, TcpEgress>;
+
+/// Serves until SIGINT or SIGTERM.
+///
+/// # Errors
+/// [`Failure`] with the exit status and what to tell the operator.
+pub fn serve(start: Start) -> Result<(), Failure> {
+    // Signals are taken before anything else, so that none is lost while recovering.
+    let signals = Signals::take().map_err(|error| Failure::new(exit::USAGE, error))?;
+    let began = Instant::now();
+    let settings = &start.settings;
+    say::opening(&start);
+    let mut directory = LogDirectory::open(&settings.data_dir)
+        .map_err(|fault| Failure::new(exit::DIRECTORY, fault))?;
+    let incarnation =
+        directory.next_incarnation().map_err(|fault| Failure::new(exit::DIRECTORY, fault))?;
+    let store = directory
+        .store(&store_options(settings))
+        .map_err(|fault| Failure::new(exit::DIRECTORY, fault))?;
+    let mode = say::Mode { name: name(store.mode()), notes: store.notes().to_vec() };
+    let clock = SystemClock::new();
+    let (ingress, egress) =
+        tcp::listen(settings.listen, settings.plan.session.connections_max, &clock)
+            .map_err(|fault| Failure::new(exit::ADDRESS, fault))?;
+    let address = ingress.local_address();
+    let ports = Ports { store, ingress, egress };
+    let book = Book::new(&settings.plan.book);
+    let mut log = directory.reader();
+    let node = assemble(&settings.plan, book, &mut log, incarnation, ports)
+        .map_err(|refusal| Failure::new(exit::RECOVERY, refusal))?;
+    let locked = memory::lock_all();
+    say::recovered(&start, &node.handles, began.elapsed());
+    say::memory(&start, &node.handles.memory, &locked);
+    say::serving(&start, address, &mode);
+    hot_alloc::set_mode(match settings.hot_alloc {
+        HotAlloc::Count => hot_alloc::HotMode::Count,
+        HotAlloc::Abort => hot_alloc::HotMode::Abort,
+    });
+    run(&start, node, &clock, &signals, || publish(&start, address))
+}
+
+/// Writes the ready file whole: whoever reads it finds the address or nothing.
+fn publish(start: &Start, address: std::net::SocketAddr) -> Result<(), Failure> {
+    let Some(path) = &start.ready_file else { return Ok(()) };
+    let half = path.with_extension("half");
+    std::fs::write(&half, format!("{address}\n"))
+        .and_then(|()| std::fs::rename(&half, path))
+        .map_err(|error| {
+            let what = format!("{}: the ready file cannot be written: {error}", path.display());
+            Failure::new(exit::USAGE, what)
+        })
+}
+
+/// The store's mode, by its name in the configuration.
+fn name(mode: storage::DurableMode) -> &'static str {
+    match mode {
+        storage::DurableMode::UringDsync => DurableMode::UringDsync.name(),
+        storage::DurableMode::UringFdatasync => DurableMode::UringFdatasync.name(),
+        storage::DurableMode::Thread => DurableMode::Thread.name(),
+    }
+}
+
+fn store_options(settings: &Settings) -> StoreOptions {
+    let journal = &settings.plan.journal;
+    let mut options = StoreOptions::new(
+        journal.blocks_in_flight_max + 1,
+        journal.block_bytes_max,
+        journal.segment_bytes,
+    );
+    match settings.durable_mode {
+        DurableMode::Auto => {}
+        DurableMode::UringDsync => options.mode = storage::DurableMode::UringDsync,
+        DurableMode::UringFdatasync => options.mode = storage::DurableMode::UringFdatasync,
+        DurableMode::Thread => options.mode = storage::DurableMode::Thread,
+    }
+    options
+}
+
+/// The journal on its tile: a fault ends the process at once, on whatever thread it shows.
+struct FailStop<S: LogStore>(Journal<S>);
+
+impl<S: LogStore> Agent for FailStop<S> {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    #[inline]
+    fn duty_cycle(&mut self, now: Now) -> usize {
+        let work = self.0.duty_cycle(now);
+        if let Some(fault) = self.0.fault() {
+            fail_stop(fault);
+        }
+        work
+    }
+}
+
+#[cold]
+fn fail_stop(fault: &StoreFault) -> ! {
+    hot_alloc::mark_cold();
+    eprintln!(
+        "gaveld: {fault}. A failed write of the log is never retried: what it covered may or may not \
+         be on the disk. The node ends here; what was acknowledged is durable. Check the disk, then \
+         start again: recovery decides what stands."
+    );
+    std::process::exit(i32::from(exit::STORAGE));
+}
+
+fn run(
+    start: &Start,
+    node: Node,
+    clock: &SystemClock,
+    signals: &Signals,
+    publish: impl FnOnce() -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let Assembly { gateway, sequencer, journal, executor, egress, mut handles } = node;
+    let trace = start.trace.as_ref().map(|path| (Trace::new(clock), path));
+    let mut agents: Vec<Box<dyn Agent + Send>> = match &trace {
+        None => vec![
+            Box::new(gateway),
+            Box::new(sequencer),
+            Box::new(FailStop(journal)),
+            Box::new(executor),
+            Box::new(egress),
+        ],
+        Some((trace, _)) => vec![
+            Box::new(trace.of(gateway)),
+            Box::new(trace.of(sequencer)),
+            Box::new(trace.of(FailStop(journal))),
+            Box::new(trace.of(executor)),
+            Box::new(trace.of(egress)),
+        ],
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut tiles = Vec::new();
+    for tile in &start.topology.tiles {
+        let mut mine = Vec::new();
+        for name in &tile.agents {
+            let at = agents.iter().position(|agent| agent.name() == *name);
+            mine.push(agents.swap_remove(at.expect("a checked topology places every agent once")));
+        }
+        let (placed_in, placed) = mpsc::sync_channel(1);
+        let running = tile::start(tile, mine, clock.clone(), Arc::clone(&stop), move |how| {
+            // The receiver waits below; if it is gone the node is ending anyway.
+            let _ = placed_in.send(how);
+        });
+        tiles.push(running.map_err(|error| Failure::new(exit::USAGE, error))?);
+        let seated = placed.recv().unwrap_or_else(|_| Err("the tile ended".into()));
+        seated
+            .map_err(|what| Failure::new(exit::USAGE, format!("tile {:?}: {what}", tile.name)))?;
+    }
+    publish()?;
+    let mut watch = Watch::new(&handles, start.quiet);
+    while !signals.wait(Watch::EVERY) {
+        watch.look(&handles);
+    }
+    say::stopping(start);
+    handles.stop.raise(gavel_link::Position { generation: 0, index: gavel_types::Index(1) });
+    let deadline = Instant::now() + STOP_GRACE;
+    while Instant::now() < deadline && !signals.wait(Watch::EVERY) {}
+    stop.store(true, Ordering::Release);
+    for tile in tiles {
+        tile.join();
+    }
+    if let Some((trace, path)) = trace {
+        trace.write(path).map_err(|error| {
+            Failure::new(exit::USAGE, format!("{}: the trace: {error}", path.display()))
+        })?;
+    }
+    say::stopped(start, &handles, hot_alloc::counted());
+    Ok(())
+}
+
+/// SIGINT and SIGTERM, waited for on the main thread.
+struct Signals(mpsc::Receiver<()>);
+
+impl Signals {
+    fn take() -> Result<Self, std::io::Error> {
+        use signal_hook::consts::{SIGINT, SIGTERM};
+        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+        let (tell, told) = mpsc::channel();
+        std::thread::Builder::new().name("gavel-signals".into()).spawn(move || {
+            for _ in signals.forever() {
+                if tell.send(()).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self(told))
+    }
+
+    /// True if a signal came within the time.
+    fn wait(&self, time: Duration) -> bool {
+        self.0.recv_timeout(time).is_ok()
+    }
+}

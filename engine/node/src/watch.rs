@@ -1,0 +1,45 @@
+//! Watches the node from a thread that may block, and tells the operator what changed.
+
+use gavel_link::Watermark;
+use gavel_pipeline::Handles;
+use std::time::{Duration, Instant};
+
+/// What was last seen.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    intake: Watermark,
+    stopped: Option<Instant>,
+    quiet: bool,
+}
+
+impl Watch {
+    /// How often it looks.
+    pub(crate) const EVERY: Duration = Duration::from_millis(100);
+
+    pub(crate) fn new(handles: &Handles, quiet: bool) -> Self {
+        Self { intake: handles.intake.clone(), stopped: None, quiet }
+    }
+
+    /// Says what changed since the last look. A full disk is said even by a quiet node.
+    pub(crate) fn look(&mut self, handles: &Handles) {
+        let stopped = self.intake.read().index.0 % 2 == 1;
+        match (self.stopped, stopped) {
+            (None, true) => {
+                self.stopped = Some(Instant::now());
+                eprintln!(
+                    "gaveld: INTAKE STOPPED: no room on the disk for another segment of the log. \
+                     Nothing acknowledged is at risk; clients wait. Make room: intake resumes by \
+                     itself. Durable up to record {}.",
+                    handles.durable.read().index
+                );
+            }
+            (Some(since), false) => {
+                self.stopped = None;
+                if !self.quiet {
+                    eprintln!("gaveld: intake resumed after {:.1?}", since.elapsed());
+                }
+            }
+            _ => {}
+        }
+    }
+}
