@@ -39,6 +39,10 @@
 //! Replaced, loses priority and trades as an aggressor would. A replace to IOC trades what it can
 //! now, and what is left is Canceled (ImmediateOrCancel).
 //!
+//! *A market data request* is answered with the best levels of both sides as they are then, bids
+//! first, in adjacent parts of which there is at least one. A symbol or a depth that there is not is
+//! answered by a BusinessReject.
+//!
 //! *Names.* OrderID is (generation << 32 | slot): the slot freed last is taken first, the
 //! generation of a slot starts at 1 and rises each time the slot is freed; a slot whose generation
 //! is used up is never taken again, so an OrderID never names two orders. ExecID counts execution

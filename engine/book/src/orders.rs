@@ -223,6 +223,14 @@ impl Orders {
 }
 
 #[cfg(test)]
+impl Orders {
+    /// Makes a free slot as old as if it had been freed so often.
+    pub(crate) fn age(&mut self, slot: u32, generation: u32) {
+        self.nodes[slot as usize].generation = generation;
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -253,7 +261,7 @@ mod tests {
     #[test]
     fn a_slot_whose_generation_is_used_up_is_never_taken_again() {
         let mut orders = Orders::new(1);
-        orders.nodes[0].generation = GENERATION_END - 1;
+        orders.age(0, GENERATION_END - 1);
         let slot = orders.take(VACANT);
         assert_eq!(orders.id(slot), OrderId(u64::from(GENERATION_END - 1) << 32));
         orders.release(slot);

@@ -87,3 +87,83 @@ impl Book {
         assert_eq!(accounted, capacity, "no slot is lost");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::orders::Order;
+    use gavel_contract::{BookPlan, SymbolSpec};
+    use gavel_types::{ClOrdId, SessionSlot, SymbolId, TimeInForce};
+
+    /// Two bids in one queue (slots 0 and 1), one ask (slot 2).
+    fn sound() -> Book {
+        let symbol = SymbolSpec {
+            symbol: SymbolId(1),
+            name: "SYM1".into(),
+            tick: Price(1),
+            lot: Qty(1),
+            price_min: Price(1),
+            price_max: Price(1_000),
+            qty_max: Qty(1_000),
+        };
+        let plan = BookPlan { symbols: vec![symbol], orders_max: 8, levels_max: 4 };
+        let mut book = Book::new(&plan);
+        for (name, side, price) in [(1, Side::Buy, 100), (2, Side::Buy, 100), (3, Side::Sell, 101)]
+        {
+            let order = Order {
+                cl_ord_id: ClOrdId(name),
+                price: Price(price),
+                qty: Qty(10),
+                leaves: Qty(10),
+                session: SessionSlot(0),
+                book: 0,
+                side,
+                time_in_force: TimeInForce::Gtc,
+            };
+            let slot = book.orders.take(order);
+            book.names.insert(order.session, order.cl_ord_id, slot);
+            book.rest(slot);
+        }
+        book.verify();
+        book
+    }
+
+    macro_rules! finds {
+        ($($name:ident($rule:literal): $damage:expr;)+) => {$(
+            #[test]
+            #[should_panic(expected = $rule)]
+            fn $name() {
+                let mut book = sound();
+                let damage: fn(&mut Book) = $damage;
+                damage(&mut book);
+                book.verify();
+            }
+        )+};
+    }
+
+    finds! {
+        a_crossed_book("not crossed"): |book| {
+            let moved = Order { price: Price(100), ..*book.orders.order(2) };
+            book.unrest(2);
+            *book.orders.order_mut(2) = moved;
+            book.rest(2);
+        };
+        a_wrong_sum("sum of its orders"): |book| book.orders.order_mut(0).leaves = Qty(9);
+        a_broken_link("links are sound"): |book| book.orders.node_mut(1).prev = NIL;
+        a_lost_name("as many names"): |book| book.names.remove(SessionSlot(0), ClOrdId(1));
+        a_wrong_name("found by its name"): |book| {
+            book.names.remove(SessionSlot(0), ClOrdId(1));
+            book.names.insert(SessionSlot(0), ClOrdId(9), 0);
+        };
+        an_order_that_rests_nowhere("rests once"): |book| book.unrest(0);
+        a_lost_level("no level is lost"): |book| {
+            book.levels.take(Price(5));
+        };
+        an_order_at_a_wrong_price("rests at its price"): |book| {
+            book.orders.order_mut(0).price = Price(99);
+        };
+        a_filled_order_that_rests("has something left"): |book| {
+            book.orders.order_mut(0).leaves = Qty(0);
+        };
+    }
+}
