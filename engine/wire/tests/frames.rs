@@ -188,6 +188,51 @@ fn a_servers_frame_with_a_spoilt_group_is_a_fault() {
     }
 }
 
+/// A market data frame laid by hand: `entry_bytes` an entry, level i of a side being (i, i).
+fn market_data(version: u16, entry_bytes: u16, (bids, asks): (u16, u16)) -> Vec<u8> {
+    let (_, sample) =
+        samples::server_frames().into_iter().find(|(name, _)| name.starts_with("120")).unwrap();
+    let block_bytes = usize::from(u16::from_le_bytes([sample[6], sample[7]]));
+    let mut frame = sample[..PREAMBLE_BYTES + block_bytes].to_vec();
+    frame[12..14].copy_from_slice(&version.to_le_bytes());
+    for entries in [bids, asks] {
+        frame.extend(entry_bytes.to_le_bytes());
+        frame.extend(entries.to_le_bytes());
+        for i in 0..u64::from(entries) {
+            frame.extend(i.to_le_bytes());
+            frame.extend(i.to_le_bytes());
+            frame.extend((16..entry_bytes).map(|_| 0xC3));
+        }
+    }
+    let length = frame.len() as u32;
+    frame[..4].copy_from_slice(&length.to_be_bytes());
+    frame
+}
+
+#[test]
+fn a_side_has_at_most_64_levels_however_short_the_other() {
+    let full = market_data(0, 16, (64, 64));
+    assert!(server::decode(&split_server(&full).unwrap().unwrap()).is_ok());
+    for sides in [(65, 63), (63, 65), (0, 65)] {
+        let frame = market_data(0, 16, sides);
+        let outcome = server::decode(&split_server(&frame).unwrap().unwrap());
+        assert_eq!(outcome, Err(DecodeFault::Size { template: 120 }), "{sides:?}");
+    }
+}
+
+#[test]
+fn entries_of_a_newer_server_are_read_by_their_own_length() {
+    let frame = market_data(1, 21, (3, 2));
+    let server::ServerMessage::Sequenced(message) = samples::decode_server(&frame) else {
+        panic!("market data is sequenced");
+    };
+    let server::SequencedBody::MarketData(book) = message.body else { panic!("a book") };
+    let level = |n: u64| samples::level(n as i64, n);
+    assert!(book.bids.iter().eq((0..3).map(level)));
+    assert!(book.asks.iter().eq((0..2).map(level)));
+    assert_eq!((book.bids.iter().len(), book.asks.iter().len()), (3, 2));
+}
+
 /// What becomes of a good order (or request) when one field of it is changed.
 #[track_caller]
 fn assert_refused(
