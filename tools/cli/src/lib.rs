@@ -1,1 +1,52 @@
-//! gavel: replay, inspect, control.
+//! `gavel`: replays recorded days, shows what a node survives, and inspects its log.
+//!
+//! Inputs -> outputs: a command line -> a verb's work and its exit status: 0 agrees, 1 disagrees or
+//! falls short, 2 could not run.
+//! Invariants: with `--json`, standard output is exactly one line of JSON and everything else goes to
+//! standard error; only what a client received is judged.
+//! Limits: memory follows what is in flight and live, not the length of a script.
+//! Not here: the session (gavel-client), the node (gavel-node, which this binary runs as a process of
+//! its own).
+#![forbid(unsafe_code)]
+
+mod args;
+mod outcome;
+pub mod private_node;
+mod progress;
+pub mod replay;
+mod session;
+
+use args::{Args, Verb};
+use clap::Parser;
+use outcome::Outcome;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs the command line.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    // The hidden verb: this process is a private node. It has gaveld's own command line.
+    if args.get(1).is_some_and(|verb| verb == private_node::VERB) {
+        return gavel_node::cli::run(args.into_iter().skip(1));
+    }
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(error) => {
+            // Printing to a closed pipe is nobody's loss.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Outcome::CouldNotRun.into()
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    let done = match args.verb {
+        Verb::Replay(replay) => replay::run(&replay),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("gavel: {error:#}");
+        Outcome::CouldNotRun
+    })
+    .into()
+}

@@ -56,4 +56,4 @@ pub use event::{ClientError, Counters, DisconnectReason, Established, Event, Sub
 pub use request::Limit;
 
 pub use gavel_wire::client::{Application, LastReport};
-pub use gavel_wire::server::{MarketDataSnapshot, Sequenced, SequencedBody};
+pub use gavel_wire::server::{Levels, MarketDataSnapshot, Sequenced, SequencedBody};
