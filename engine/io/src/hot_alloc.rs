@@ -72,7 +72,7 @@ fn caught(what: &'static str) {
         return;
     }
     for piece in ["gavel: a hot thread ", what, "s memory after its init; this is a bug: abort\n"] {
-        // SAFETY: the kernel reads the bytes named, which are static. No formatting: that allocates.
+        // SAFETY: the kernel reads the bytes named, which are static. (Formatting would allocate.)
         unsafe { libc::write(libc::STDERR_FILENO, piece.as_ptr().cast(), piece.len()) };
     }
     std::process::abort();

@@ -1,8 +1,8 @@
 //! The store's write buffers: one mapping, cut into equal, page-aligned pieces.
 //!
-//! Inputs -> outputs: a count and a size in; addresses for the kernel and slices for the journal out.
-//! Invariants: a buffer in flight is lent to nobody; the mapping outlives every write from it, or is
-//! never returned (see [`Buffers::leak`]).
+//! Inputs -> outputs: a count and a size in; addresses for the kernel, slices for the journal out.
+//! Invariants: a buffer in flight is lent to nobody; the mapping outlives every write from it, or
+//! is never returned (see [`Buffers::leak`]).
 //! Limits: fixed when made.
 //! Not here: who decides that a write is over.
 

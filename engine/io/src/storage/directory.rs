@@ -1,7 +1,7 @@
 //! The log's directory: made, locked, identified.
 //!
-//! Inputs -> outputs: a path in; a lock held for the life of the value, the identity, a reader and a
-//! store out.
+//! Inputs -> outputs: a path in; a lock held for the life of the value, the identity, a reader and
+//! a store out.
 //! Invariants: one process at a time; no store before this start's incarnation is durable; a
 //! half-made segment (`*.tmp`) does not outlive the next start.
 //! Limits: one directory, one filesystem.
@@ -171,8 +171,8 @@ fn found(directory: &Path) -> Result<Identity, StoreFault> {
     let segments = segment::list(directory)?;
     if !segments.is_empty() {
         let facts = format!(
-            "{} holds {} segments but no file `meta`, so it is not known whose log this is; restore \
-             it from a backup, or move the directory away to start a new node",
+            "{} holds {} segments but no file `meta`, so it is not known whose log this is; \
+             restore it from a backup, or move the directory away to start a new node",
             directory.display(),
             segments.len()
         );
@@ -184,7 +184,7 @@ fn found(directory: &Path) -> Result<Identity, StoreFault> {
     let parent = directory.parent().filter(|p| !p.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
     match identity::sync_directory(parent) {
-        // Who may search a directory but not read it cannot sync it; whoever made it answers for it.
+        // Who may search a directory but not read it cannot sync it; its owner answers for it.
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {}
         other => other.map_err(|e| fault("syncing", parent, &e))?,
     }

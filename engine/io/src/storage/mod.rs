@@ -67,8 +67,8 @@ pub struct StoreOptions {
     pub housekeeping_cpus: Vec<usize>,
     /// [`DurableMode::Thread`]: how long the writer looks for more work before it sleeps (us).
     pub writer_spin_us: u32,
-    /// [`DurableMode::Thread`]: FIFO priority of the writer, which sleeps in every write; `None` for
-    /// the ordinary class. If the process may not, a note says so.
+    /// [`DurableMode::Thread`]: FIFO priority of the writer, which sleeps in every write; `None`
+    /// for the ordinary class. If the process may not, a note says so.
     pub writer_fifo: Option<u8>,
 }
 

@@ -1,9 +1,9 @@
 //! Makes segments, on a thread of its own.
 //!
 //! Inputs -> outputs: one segment's number in; an open, pre-written, durable file or a fault out.
-//! Invariants: a segment gets its final name only after every byte of it was written and synced, and
-//! is announced only after that name was synced; a failure leaves nothing behind; a segment that is
-//! there already is never written over.
+//! Invariants: a segment gets its final name only after every byte of it was written and synced,
+//! and is announced only after that name was synced; a failure leaves nothing behind; a segment
+//! that is there already is never written over.
 //! Limits: one segment at a time; chunks of [`CHUNK_BYTES`].
 //! Not here: when a segment is wanted (the journal knows).
 
@@ -109,8 +109,8 @@ impl Drop for Preparer {
 }
 
 fn work(desk: &Desk, site: &Site, mut zeros: Buffers) {
-    // The thread inherits the maker's policy and pin, which may be a hot thread's; should the kernel
-    // refuse, the work is still right, only elsewhere.
+    // The thread inherits the maker's policy and pin, which may be a hot thread's; should the
+    // kernel refuse, the work is still right, only elsewhere.
     let _ = cpu::set_policy(cpu::Policy::Normal);
     if !site.housekeeping_cpus.is_empty() {
         let _ = cpu::confine_current(&site.housekeeping_cpus);

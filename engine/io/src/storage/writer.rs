@@ -1,5 +1,5 @@
-//! Durable writes by pwritev2(RWF_DSYNC) on a thread of the store's own, for hosts where io_uring is
-//! refused or its workers come late.
+//! Durable writes by pwritev2(RWF_DSYNC) on a thread of the store's own, for hosts where io_uring
+//! is refused or its workers come late.
 //!
 //! Inputs -> outputs: jobs through one ring, the system's result for each through another.
 //! Invariants: jobs are written in the order submitted; the hot side never blocks (it pushes, and
@@ -194,4 +194,39 @@ fn rest(jobs: &rtrb::Consumer<Job>, shared: &Shared, spin: Duration) {
         std::thread::park();
     }
     shared.asleep.store(false, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gavel_contract::BufferId;
+
+    fn job(file: i32, offset_bytes: u64, len_bytes: u32) -> Job {
+        let (address, slot) = (std::ptr::null(), 0);
+        Job { buffer: BufferId(0), slot, file, address, len_bytes, offset_bytes }
+    }
+
+    /// Lengths of the batches that the jobs are written in.
+    fn batches(of: Vec<Job>) -> Vec<usize> {
+        let (mut jobs, mut theirs) = rtrb::RingBuffer::new(of.len());
+        of.into_iter().for_each(|job| assert!(jobs.push(job).is_ok()));
+        let mut lengths = Vec::new();
+        while !theirs.is_empty() {
+            let mut batch = Vec::new();
+            gather(&mut theirs, &mut batch);
+            lengths.push(batch.len());
+        }
+        lengths
+    }
+
+    #[test]
+    fn neighbours_in_one_file_go_out_together_and_nothing_else_does() {
+        assert_eq!(batches(vec![job(3, 0, 4096), job(3, 4096, 8192), job(3, 12_288, 4096)]), [3]);
+        assert_eq!(batches(vec![job(3, 0, 4096), job(3, 8192, 4096)]), [1, 1], "a hole");
+        assert_eq!(batches(vec![job(3, 4096, 4096), job(3, 0, 4096)]), [1, 1], "backwards");
+        assert_eq!(batches(vec![job(3, 0, 4096), job(3, 0, 4096)]), [1, 1], "the same place");
+        assert_eq!(batches(vec![job(3, 0, 4096), job(4, 4096, 4096)]), [1, 1], "another file");
+        let many = (0..20).map(|i| job(3, i * 4096, 4096)).collect();
+        assert_eq!(batches(many), [GATHER_MAX, 20 - GATHER_MAX]);
+    }
 }

@@ -2,9 +2,9 @@
 //!
 //! Inputs -> outputs: the reading half opens and closes slots; the writing half turns a name into a
 //! descriptor for the length of one call.
-//! Invariants: a descriptor is not closed while the writing half uses it, and a name that was closed
-//! never leads to a descriptor again. That holds even if the writing half breaks the protocol and
-//! sends after it said that it never would.
+//! Invariants: a descriptor is not closed while the writing half uses it, and a name that was
+//! closed never leads to a descriptor again. That holds even if the writing half breaks the
+//! protocol and sends after it said that it never would.
 //! Limits: slots are fixed; a slot that was used 2^32 - 1 times is retired.
 //! Not here: system calls.
 

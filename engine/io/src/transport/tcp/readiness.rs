@@ -151,6 +151,7 @@ mod tests {
             assert!(readiness.bytes(ConnId(100 + i), true, Nanos(0)));
         }
         assert!(!readiness.bytes(A, true, Nanos(1)));
+        assert!(!readiness.bytes(A, true, Nanos(9 * BUSY_NS)), "quiet, but none of them is dry");
         readiness.dry(ConnId(103));
         assert!(!readiness.bytes(A, true, Nanos(1)), "a dry one is still busy");
         assert!(readiness.bytes(A, true, Nanos(BUSY_NS)), "now it gives way");
