@@ -50,7 +50,7 @@ pub const SECTOR_ROOM_BYTES: usize = SECTOR_BYTES - STAMP_BYTES;
 pub const UNIT_BYTES: usize = 4_096;
 
 /// Largest block. A reader holds one whole.
-pub const BLOCK_BYTES_MAX: usize = 4 << 20;
+pub const BLOCK_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes of a [`BlockHeader`].
 pub const HEADER_BYTES: usize = 128;

@@ -13,7 +13,7 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
-#[cfg(feature = "sim")]
+#[cfg(all(feature = "sim", not(test)))]
 extern crate std;
 
 mod block;

@@ -1,1 +1,7 @@
+//! Tests of the whole room, and what all its tests share.
 
+mod fixture;
+mod fuzz;
+mod storm;
+
+pub(crate) use fixture::{Image, MS, Placed, Rig, plan, record, records_of, scan_all};
