@@ -48,7 +48,7 @@ fn run_tests(
     let has_nextest = on_path("cargo-nextest");
     notes.push(String::from(if has_nextest { "nextest" } else { "cargo test, no nextest" }));
     let mut cargo = workspace.cargo(match has_nextest {
-        true => ["nextest", "run"].as_slice(),
+        true => ["nextest", "run", "--no-fail-fast"].as_slice(),
         false => ["test", "--lib", "--bins", "--tests", "--examples"].as_slice(),
     });
     select(&mut cargo, args);

@@ -19,7 +19,7 @@ const MARKS: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX"
 /// Parts of names that say nothing.
 const HOLLOW_PARTS: &[&str] = &["mgr", "util", "utils", "common", "helper", "helpers"];
 
-/// Names that say nothing when they stand alone.
+/// Names of modules and types that say nothing when they stand alone.
 const HOLLOW_NAMES: &[&str] = &["data", "info"];
 
 /// Words after which a name is given.
@@ -132,7 +132,8 @@ fn check_name(file: &File, window: Window<'_>, findings: &mut Vec<Finding>) {
     }
     let name = window.text(1);
     let starts = name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
-    if let Some((what, mend)) = starts.then(|| objection(name)).flatten() {
+    let is_option = window.text(0) == "fn" && HOLLOW_NAMES.contains(&name);
+    if let Some((what, mend)) = (starts && !is_option).then(|| objection(name)).flatten() {
         findings.push(Finding::new("names", &file.path, window.line(), what, mend));
     }
 }
@@ -246,7 +247,9 @@ mod tests {
         {
             found(&format!("\n{name} {{}}\n"), "names", 2);
         }
-        clean("fn get() {}\nstruct SegmentInfo {}\nfn commonly() {}\nmod database {}\n");
+        clean(
+            "fn get() {}\nstruct SegmentInfo {}\nfn commonly() {}\nfn data() {}\nmod database {}\n",
+        );
         for path in ["a/src/helpers.rs", "a/tests/common/mod.rs", "a/tests/info.py"] {
             let text = "//! A.\n";
             assert_one(&check(&Tree::of(&[(path, text)])), "names", path, 0);
