@@ -1,8 +1,8 @@
 //! Where the time of one order goes: reads the trace of a node that one client sends one order at a
 //! time.
 //!
-//! A node started with `--trace FILE` writes a line `agent,start_ns,end_ns` for every duty cycle that
-//! did something. With one order under way, its walk is: gateway, sequencer, journal (submit),
+//! A node started with `--trace FILE` writes a line `agent,start_ns,end_ns` for every duty cycle
+//! that did something. With one order under way, its walk is: gateway, sequencer, journal (submit),
 //! executor, then journal (durable) and egress (send).
 
 use crate::figures::Times;

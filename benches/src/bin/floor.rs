@@ -1,8 +1,8 @@
 //! `floor`: what a durable order costs, beside the least that it could cost on this machine, in one
 //! interleaved run.
 //!
-//! The floor is the fastest durable 4 KiB write plus a TCP round trip on loopback. Then: orders one at
-//! a time, a single client; where their time goes; and orders pipelined.
+//! The floor is the fastest durable 4 KiB write plus a TCP round trip on loopback. Then: orders one
+//! at a time, a single client; where their time goes; and orders pipelined.
 #![forbid(unsafe_code)]
 
 use anyhow::{Context, Result};
@@ -86,7 +86,8 @@ fn measure(args: &Args) -> Result<bool> {
     let (mut write, mut round_trip, mut order) = (Times::new(), Times::new(), Times::new());
     let mut disk = Disk::new(&place)?;
     let mut echo = Echo::new()?;
-    // The traced node is for the stages only: what is compared with the floor is a node as it ships.
+    // The traced node is for the stages only: what is compared with the floor is a node as it
+    // ships.
     let plain = Node::start(&place.join("plain"), &args.node)?;
     let mut flow = Flow::open(plain.address, 1, args.window)?;
     flow.one_at_a_time(args.samples, |_| {})?;

@@ -1,7 +1,7 @@
 //! `modes`: which way of making blocks durable serves orders best on this machine, end to end.
 //!
-//! A fresh node for each mode, in turn, several times over: orders one at a time, then pipelined. What
-//! `journal.mode = "auto"` stands for was chosen with this.
+//! A fresh node for each mode, in turn, several times over: orders one at a time, then pipelined.
+//! What `journal.mode = "auto"` stands for was chosen with this.
 #![forbid(unsafe_code)]
 
 use anyhow::{Context, Result};

@@ -1,4 +1,5 @@
-//! The book digest: one number for everything live, the same for equal books however they came to be.
+//! The book digest: one number for everything live, the same for equal books however they came to
+//! be.
 //!
 //! Inputs -> outputs: live orders in canonical order -> XXH3-64 over 48 bytes an order.
 //! Invariants: nothing that differs between two runs of the same commands goes in. The canonical

@@ -74,8 +74,8 @@ impl Book {
         Ok(order)
     }
 
-    /// True if the order could rest: its level is there, or there is room for it once `freed` levels
-    /// of its side are gone.
+    /// True if the order could rest: its level is there, or there is room for it once `freed`
+    /// levels of its side are gone.
     #[inline]
     pub(crate) fn has_level(&self, order: &Order, freed: usize) -> bool {
         let ladder = self.books[order.book as usize].ladder(order.side);

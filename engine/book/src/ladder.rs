@@ -3,12 +3,12 @@
 //! Inputs -> outputs: a price in, its level out; the best level out.
 //! Invariants: rungs are sorted, the best at the end, so a change near the best moves little; one
 //! rung a price.
-//! Limits: `levels_max` rungs, fixed at construction. Finding is logarithmic in the rungs; adding or
-//! removing one moves the rungs that are better than it, 16 bytes each.
+//! Limits: `levels_max` rungs, fixed at construction. Finding is logarithmic in the rungs; adding
+//! or removing one moves the rungs that are better than it, 16 bytes each.
 //! Not here: what a level holds (levels.rs).
 //!
-//! A sorted array is a deliberate choice for the present: it is small, exact at any price range, and
-//! behind this interface it can be replaced by a tick ladder with bitmaps.
+//! A sorted array is a deliberate choice for the present: it is small, exact at any price range,
+//! and behind this interface it can be replaced by a tick ladder with bitmaps.
 
 use alloc::vec::Vec;
 use gavel_types::{Price, Side};

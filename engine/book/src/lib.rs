@@ -35,13 +35,13 @@
 //! quantity is a multiple of the lot, at most `qty_max` (IncorrectQuantity) · the price is legal
 //! (InvalidPriceIncrement) · there is a level to rest at, its own level counted as free if it is
 //! alone there (BookFull). A quantity of no more than has filled (0 included) cancels the order
-//! (ReplacedToFilled). At the same price, no more quantity keeps priority; anything else is reported
-//! Replaced, loses priority and trades as an aggressor would. A replace to IOC trades what it can
-//! now, and what is left is Canceled (ImmediateOrCancel).
+//! (ReplacedToFilled). At the same price, no more quantity keeps priority; anything else is
+//! reported Replaced, loses priority and trades as an aggressor would. A replace to IOC trades what
+//! it can now, and what is left is Canceled (ImmediateOrCancel).
 //!
 //! *A market data request* is answered with the best levels of both sides as they are then, bids
-//! first, in adjacent parts of which there is at least one. A symbol or a depth that there is not is
-//! answered by a BusinessReject.
+//! first, in adjacent parts of which there is at least one. A symbol or a depth that there is not
+//! is answered by a BusinessReject.
 //!
 //! *Names.* OrderID is (generation << 32 | slot): the slot freed last is taken first, the
 //! generation of a slot starts at 1 and rises each time the slot is freed; a slot whose generation

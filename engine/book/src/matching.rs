@@ -1,8 +1,8 @@
 //! The sweep: an aggressor trades with the other side, best price first, first in first out.
 //!
 //! Inputs -> outputs: an order that rests nowhere -> Trade reports in pairs, then it rests or ends.
-//! Invariants: a trade is at the maker's price; both its reports are adjacent; between two steps the
-//! books are consistent, the aggressor aside, so a sweep can pause there.
+//! Invariants: a trade is at the maker's price; both its reports are adjacent; between two steps
+//! the books are consistent, the aggressor aside, so a sweep can pause there.
 //! Limits: a sweep is bounded by the orders it meets; it pauses when the outbox has no room for the
 //! next step.
 //! Not here: whether the order is legal (entry.rs, replace.rs).

@@ -42,8 +42,8 @@ pub(crate) fn from_toml(file: &str, text: &str, error: &toml::de::Error) -> Conf
     }
 }
 
-/// Line of `key` in `[section]` (or of the `nth` `[[section]]`), to point at a value that parsed but
-/// cannot be.
+/// Line of `key` in `[section]` (or of the `nth` `[[section]]`), to point at a value that parsed
+/// but cannot be.
 pub(crate) fn line_of(text: &str, section: &str, nth: usize, key: &str) -> Option<usize> {
     let (mut seen, mut inside) = (0, false);
     for (number, line) in text.lines().enumerate() {

@@ -1,7 +1,7 @@
 //! From text to a validated [`Plan`](gavel_contract::Plan) and a validated topology.
 //!
-//! Inputs -> outputs: TOML text and facts about the host -> `Settings`, `Topology`; or an error that
-//! says what, where (file, line, key), why, and what to do.
+//! Inputs -> outputs: TOML text and facts about the host -> `Settings`, `Topology`; or an error
+//! that says what, where (file, line, key), why, and what to do.
 //! Invariants: `default.toml` shows every key at its default (a test holds it to that); no value
 //! reaches a room unchecked.
 //! Limits: each key's bounds stand beside its check.

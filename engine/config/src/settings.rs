@@ -285,8 +285,8 @@ impl Check<'_> {
                 4 * BURST,
             )?,
             gateway_to_egress: self.depth("gateway_to_egress", rings.gateway_to_egress, BURST)?,
-            // Egress never waits for the gateway: a connection has at most one answer under way, one
-            // complaint and one release.
+            // Egress never waits for the gateway: a connection has at most one answer under way,
+            // one complaint and one release.
             egress_to_gateway: (4 * session.connections_max as usize).next_power_of_two(),
         })
     }

@@ -1,4 +1,5 @@
-//! Whatever an operator's file holds, the answer is a configuration or an error that points into it.
+//! Whatever an operator's file holds, the answer is a configuration or an error that points into
+//! it.
 
 use gavel_config::{DEFAULT_TOML, Host, Settings, Topology, parse_decimal};
 

@@ -28,8 +28,8 @@ pub trait Outbox {
 /// A deterministic state machine: its state and its reports are a function of the records applied,
 /// and of nothing else (no clock, no I/O, no randomness, no address).
 ///
-/// Callers apply a record only when the outbox has at least `gavel_types::limits::BURST` free slots.
-/// A machine returns [`Progress::Paused`] rather than exceed what is free.
+/// Callers apply a record only when the outbox has at least `gavel_types::limits::BURST` free
+/// slots. A machine returns [`Progress::Paused`] rather than exceed what is free.
 pub trait Machine {
     /// Applies one record.
     fn apply(&mut self, record: &LogRecord, out: &mut impl Outbox) -> Progress;

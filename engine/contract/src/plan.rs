@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use gavel_types::{Price, Qty, SymbolId};
 
-/// When an order counts as acknowledged (DESIGN.md section 5).
+/// When an order counts as acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AckRule {
     /// Durable on the primary.

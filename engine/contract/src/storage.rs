@@ -93,8 +93,8 @@ pub trait LogStore {
     /// If the buffer is in flight, the segment is not prepared, or the range is out of bounds.
     fn submit(&mut self, write: LogWrite);
 
-    /// Starts making a segment: created, every byte written, synced, and its directory entry synced.
-    /// Slow work on another thread. At most one at a time.
+    /// Starts making a segment: created, every byte written, synced, and its directory entry
+    /// synced. Slow work on another thread. At most one at a time.
     fn prepare(&mut self, segment: SegmentNo);
 
     /// The next completion, if there is one. Drives submissions that are queued.

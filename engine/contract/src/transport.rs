@@ -1,8 +1,8 @@
 //! The clients' transport port, in two halves: one agent reads, another writes.
 //!
-//! A connection belongs to the reading half. It is let go in two steps, so that no byte can reach the
-//! wrong client: the reading agent tells the writing agent that the connection is over, the writing
-//! agent says that it will never send again, and only then is it released.
+//! A connection belongs to the reading half. It is let go in two steps, so that no byte can reach
+//! the wrong client: the reading agent tells the writing agent that the connection is over, the
+//! writing agent says that it will never send again, and only then is it released.
 
 use crate::Now;
 use gavel_types::{ConnId, Nanos};

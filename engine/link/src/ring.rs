@@ -41,8 +41,8 @@ impl<T> Writer<T> {
         self.producer.slots()
     }
 
-    /// True if at least `slots` are free. Cheaper than [`Writer::free`] while that is known from the
-    /// last look.
+    /// True if at least `slots` are free. Cheaper than [`Writer::free`] while that is known from
+    /// the last look.
     #[inline]
     pub fn has_room(&self, slots: usize) -> bool {
         self.producer.cached_slots() >= slots || self.producer.slots() >= slots
@@ -51,7 +51,7 @@ impl<T> Writer<T> {
     /// Appends a value, visible to the reader at once.
     ///
     /// # Panics
-    /// If the ring is full: writers look before they take input (DESIGN.md section 3, invariant 3).
+    /// If the ring is full: writers look before they take input (ARCHITECTURE.md, invariant 3).
     #[inline]
     pub fn push(&mut self, value: T) {
         let pushed = self.producer.push(value).is_ok();

@@ -10,5 +10,6 @@ pub const DIRECTORY: u8 = 3;
 pub const RECOVERY: u8 = 4;
 /// The address cannot be listened on.
 pub const ADDRESS: u8 = 5;
-/// A write or sync of the log failed while running: never retried (DESIGN.md section 3, invariant 7).
+/// A write or sync of the log failed while running: never retried (ARCHITECTURE.md, invariant
+/// 7).
 pub const STORAGE: u8 = 6;

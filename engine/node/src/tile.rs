@@ -1,7 +1,8 @@
 //! A tile: a thread that runs agents in turn.
 //!
 //! Inputs -> outputs: agents and a clock -> their duty cycles, one after the other.
-//! Invariants: the clock is sampled once a round; after start no allocation (the thread is marked hot).
+//! Invariants: the clock is sampled once a round; after start no allocation (the thread is marked
+//! hot).
 //! Limits: [`PARK_NS`] is the longest that an idle tile sleeps.
 //! Not here: what agents do.
 
@@ -62,8 +63,8 @@ impl Running {
     }
 }
 
-/// Starts a tile. `placed` is called once, from the thread, when it sits where the topology says, or
-/// with what went wrong.
+/// Starts a tile. `placed` is called once, from the thread, when it sits where the topology says,
+/// or with what went wrong.
 ///
 /// # Errors
 /// If the system refuses a thread.

@@ -1,10 +1,10 @@
-//! `assemble()`: the one place where agents are made and linked. Production, benchmark and simulator
-//! all call it.
+//! `assemble()`: the one place where agents are made and linked. Production, benchmark and
+//! simulator all call it.
 //!
-//! Inputs -> outputs: a Plan, a machine, a log to recover from, the ports -> agents ready to run, with
-//! the log's state in the machine and its newest reports in egress.
-//! Invariants: recovery is the only way to a state, so it is tested on every run; the first record of
-//! every start says that all sessions are disconnected (SAFETY 21).
+//! Inputs -> outputs: a Plan, a machine, a log to recover from, the ports -> agents ready to run,
+//! with the log's state in the machine and its newest reports in egress.
+//! Invariants: recovery is the only way to a state, so it is tested on every run; the first record
+//! of every start says that all sessions are disconnected (SAFETY 21).
 //! Limits: the Plan's.
 //! Not here: threads.
 
@@ -17,13 +17,15 @@ use crate::{FromEgress, ToEgress};
 use alloc::vec;
 use alloc::vec::Vec;
 use gavel_contract::{
-    Egress as EgressPort, Ingress, LogReader, LogStore, Machine, MemoryLine, Outbox, Plan, Progress,
+    Egress as EgressPort, Ingress, LogReader, LogStore, Machine, MemoryLine, Outbox, Plan,
+    Progress, RingPlan,
 };
 use gavel_journal::recovery::{self, Recovered, Refusal};
 use gavel_journal::{Journal, JournalLinks};
-use gavel_link::{Position, Watermark, WatermarkWriter, Writer, touched_ring, watermark};
+use gavel_link::{Position, Reader, Watermark, WatermarkWriter, Writer, touched_ring, watermark};
 use gavel_types::{
-    AdminStart, Command, ConnId, Index, LogRecord, Nanos, Report, SeqNo, SessionSlot, Stamp, Term,
+    AdminStart, Command, ConnId, Index, LogRecord, Nanos, NotAppliedRange, Report, SeqNo,
+    SessionSlot, Stamp, Term,
 };
 use gavel_wire::server::TermRun;
 
@@ -92,10 +94,48 @@ impl<E: EgressPort> Outbox for Restore<'_, E> {
     }
 }
 
-const EMPTY_COMMAND_BODY: AdminStart = AdminStart { incarnation: 0 };
+/// Every ring of a node, touched.
+struct Rings {
+    control: (Writer<Command>, Reader<Command>),
+    commands: (Writer<Command>, Reader<Command>),
+    to_journal: (Writer<LogRecord>, Reader<LogRecord>),
+    to_executor: (Writer<LogRecord>, Reader<LogRecord>),
+    reports: (Writer<Report>, Reader<Report>),
+    requests: (Writer<ToEgress>, Reader<ToEgress>),
+    events: (Writer<FromEgress>, Reader<FromEgress>),
+}
 
-/// Recovers the log and makes the agents of a single node: term 1, `commit` = `durable` = `release`,
-/// no lease, no replicator.
+impl Rings {
+    fn new(depth: &RingPlan) -> Self {
+        let command = Command::tick();
+        let stamp = Stamp { index: Index(0), term: Term(0), time: Nanos(0) };
+        let record = LogRecord { stamp, command };
+        let nothing = NotAppliedRange { from: SeqNo(0), count: 0 };
+        let report = Report::not_applied(stamp, SessionSlot::NONE, &nothing);
+        Self {
+            control: touched_ring(depth.control_to_sequencer, command),
+            commands: touched_ring(depth.gateway_to_sequencer, command),
+            to_journal: touched_ring(depth.sequencer_to_journal, record),
+            to_executor: touched_ring(depth.sequencer_to_executor, record),
+            reports: touched_ring(depth.executor_to_egress, report),
+            requests: touched_ring(depth.gateway_to_egress, ToEgress::Intake { stopped: false }),
+            events: touched_ring(depth.egress_to_gateway, FromEgress::Released { conn: ConnId(0) }),
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.control.0.memory_bytes()
+            + self.commands.0.memory_bytes()
+            + self.to_journal.0.memory_bytes()
+            + self.to_executor.0.memory_bytes()
+            + self.reports.0.memory_bytes()
+            + self.requests.0.memory_bytes()
+            + self.events.0.memory_bytes()
+    }
+}
+
+/// Recovers the log and makes the agents of a single node: term 1, `commit` = `durable` =
+/// `release`, no lease, no replicator.
 ///
 /// # Errors
 /// [`Refusal`] if serving from the log as found could lose or repeat something acknowledged.
@@ -112,51 +152,25 @@ where
     I: Ingress,
     E: EgressPort,
 {
-    let command = Command::admin_start(SessionSlot::NONE, SeqNo(0), &EMPTY_COMMAND_BODY);
-    let nowhere = Stamp { index: Index(0), term: Term(0), time: Nanos(0) };
-    let record = LogRecord { stamp: nowhere, command };
-    let report = any_report(nowhere);
-    let depth = &plan.ring;
-    let (mut control_in, control) = touched_ring(depth.control_to_sequencer, command);
-    let (commands, gateway_out) = touched_ring(depth.gateway_to_sequencer, command);
-    let (to_journal, journal_records) = touched_ring(depth.sequencer_to_journal, record);
-    let (to_executor, executor_records) = touched_ring(depth.sequencer_to_executor, record);
-    let (reports, reports_out) = touched_ring(depth.executor_to_egress, report);
-    let close = ToEgress::Intake { stopped: false };
-    let (requests, requests_out) = touched_ring(depth.gateway_to_egress, close);
-    let released = FromEgress::Released { conn: ConnId(0) };
-    let (events, events_out) = touched_ring(depth.egress_to_gateway, released);
-    let rings = control_in.memory_bytes()
-        + commands.memory_bytes()
-        + to_journal.memory_bytes()
-        + to_executor.memory_bytes()
-        + reports.memory_bytes()
-        + requests.memory_bytes()
-        + events.memory_bytes();
-
-    let mut machine = Sessioned::new(&plan.session, machine);
-    // The journal raises `durable`; until recovery has found where it stands it stands at nothing.
+    let rings = Rings::new(&plan.ring);
+    let ring_bytes = rings.memory_bytes();
+    let Rings { control, commands, to_journal, to_executor, reports, requests, events } = rings;
+    // The journal raises `durable` to what recovery found; until then it stands at nothing.
     let (durable_in, durable) = watermark(Position::default());
-    let start = EgressStart {
-        sender_term: SINGLE_NODE_TERM,
-        term_runs: vec![TermRun { term: SINGLE_NODE_TERM, first_index: Index(1) }],
-    };
-    let egress_links = EgressLinks {
-        reports: reports_out,
-        requests: requests_out,
-        events,
-        release: durable.clone(),
-    };
-    let mut egress = Egress::new(plan, egress_links, ports.egress, start);
-    let recovered = recovery::scan(log, plan.journal.segment_bytes, &mut |record: &LogRecord| {
-        let mut out = Restore(&mut egress);
-        let progress = machine.apply(record, &mut out);
-        assert!(progress == Progress::Done, "nothing pauses when there is room");
-    })?;
-    let recovered_to = Position { generation: 0, index: recovered.last.index };
     let (intake_in, intake) = watermark(Position::default());
     let (stop, stop_out) = watermark(Position::default());
-    let (applied_in, applied) = watermark(recovered_to);
+
+    let mut machine = Sessioned::new(&plan.session, machine);
+    let links = EgressLinks {
+        reports: reports.1,
+        requests: requests.1,
+        events: events.0,
+        release: durable.clone(),
+    };
+    let mut egress = Egress::new(plan, links, ports.egress, single_node());
+    let recovered = recover(plan, log, &mut machine, &mut egress)?;
+    let start = recovered.start(incarnation)?;
+    let (applied_in, applied) = watermark(start.durable);
 
     let end = LogEnd {
         next: recovered.last.index.next(),
@@ -164,47 +178,64 @@ where
         time: recovered.last.time,
     };
     let links = SequencerLinks {
-        control,
-        gateway: gateway_out,
-        journal: to_journal,
-        executor: to_executor,
+        control: control.1,
+        gateway: commands.1,
+        journal: to_journal.0,
+        executor: to_executor.0,
         replicator: None,
     };
     let sequencer = Sequencer::new(links, end);
-    let journal_links = JournalLinks {
-        records: journal_records,
+    let links = JournalLinks {
+        records: to_journal.1,
         durable: durable_in,
         intake: intake_in,
         commit: durable.clone(),
     };
-    let blocks = ports.store.buffers() * ports.store.buffer_bytes();
-    let start = recovered.start(incarnation)?;
-    let journal = Journal::new(&plan.journal, ports.store, start, journal_links);
+    let block_bytes = ports.store.buffers() * ports.store.buffer_bytes();
+    let journal = Journal::new(&plan.journal, ports.store, start, links);
     let links = GatewayLinks {
-        commands,
-        requests,
-        events: events_out,
+        commands: commands.0,
+        requests: requests.0,
+        events: events.1,
         intake: intake.clone(),
         stop: stop_out,
     };
     let gateway = Gateway::new(&plan.session, links, ports.ingress);
-    control_in.push(Command::admin_start(SessionSlot::NONE, SeqNo(0), &AdminStart { incarnation }));
-    let (pool, conns) = egress.memory_bytes();
+    let (pool_bytes, conn_bytes) = egress.memory_bytes();
     let memory = vec![
         MemoryLine { what: "machine (books, sessions)", bytes: machine.memory_bytes() },
-        MemoryLine { what: "rings", bytes: rings },
-        MemoryLine { what: "reports for retransmission", bytes: pool },
-        MemoryLine { what: "connections", bytes: conns + gateway.memory_bytes() },
-        MemoryLine { what: "log blocks", bytes: blocks },
+        MemoryLine { what: "rings", bytes: ring_bytes },
+        MemoryLine { what: "reports for retransmission", bytes: pool_bytes },
+        MemoryLine { what: "connections", bytes: conn_bytes + gateway.memory_bytes() },
+        MemoryLine { what: "log blocks", bytes: block_bytes },
     ];
-    let executor = Executor::new(machine, executor_records, reports, applied_in);
-    let handles =
-        Handles { control: control_in, stop, durable, applied, intake, recovered, memory };
+    let executor = Executor::new(machine, to_executor.1, reports.0, applied_in);
+    let mut handles =
+        Handles { control: control.0, stop, durable, applied, intake, recovered, memory };
+    handles.control.push(admin_start(incarnation));
     Ok(Assembly { gateway, sequencer, journal, executor, egress, handles })
 }
 
-/// A report that fills a ring's slots before use.
-fn any_report(stamp: Stamp) -> Report {
-    let body = gavel_types::NotAppliedRange { from: SeqNo(0), count: 0 };
-    Report::not_applied(stamp, SessionSlot::NONE, &body)
+/// What egress says of a node that leads alone, from the first record on.
+fn single_node() -> EgressStart {
+    let first = TermRun { term: SINGLE_NODE_TERM, first_index: Index(1) };
+    EgressStart { sender_term: SINGLE_NODE_TERM, term_runs: vec![first] }
+}
+
+/// The first record of every start: all sessions are disconnected (SAFETY 21).
+fn admin_start(incarnation: u64) -> Command {
+    Command::admin_start(SessionSlot::NONE, SeqNo(0), &AdminStart { incarnation })
+}
+
+/// Applies the log to the machine, and gives egress the reports that it makes again.
+fn recover<M: Machine, E: EgressPort>(
+    plan: &Plan,
+    log: &mut impl LogReader,
+    machine: &mut Sessioned<M>,
+    egress: &mut Egress<E>,
+) -> Result<Recovered, Refusal> {
+    recovery::scan(log, plan.journal.segment_bytes, &mut |record: &LogRecord| {
+        let progress = machine.apply(record, &mut Restore(egress));
+        assert!(progress == Progress::Done, "nothing pauses when there is room");
+    })
 }

@@ -62,6 +62,14 @@ impl<M: Machine> Executor<M> {
     pub fn machine(&self) -> &Sessioned<M> {
         &self.machine
     }
+
+    /// Plants a bug.
+    #[cfg(feature = "mutate")]
+    pub fn plant(&mut self, mutation: crate::Mutation) {
+        if mutation == crate::Mutation::SequencesForgotten {
+            self.machine.forget_sequences();
+        }
+    }
 }
 
 impl<M: Machine> Agent for Executor<M> {

@@ -3,8 +3,8 @@
 //! Inputs -> outputs: the transport's reading half, `egress_to_gateway` -> `gateway_to_sequencer`,
 //! `gateway_to_egress`.
 //! Invariants: a connection is read only when every frame that may be read has room downstream, so
-//! nothing is ever read and dropped; a connection is released only after egress has let go of it; one
-//! connection's nonsense touches no other.
+//! nothing is ever read and dropped; a connection is released only after egress has let go of it;
+//! one connection's nonsense touches no other.
 //! Limits: [`EVENTS_PER_CYCLE`], [`TURNS_PER_CYCLE`], [`READ_BYTES_MAX`] a read, [`HELD_BYTES`] of
 //! unfinished input a connection, `connections_max`.
 //! Not here: stamping, matching, waiting for the disk; what a duplicate is (the machine knows).
@@ -84,12 +84,15 @@ pub struct Gateway<P> {
     limits: Limits,
     conns: Vec<Option<Conn>>,
     /// Buffers of connections that are gone, for those to come.
+    #[expect(clippy::vec_box, reason = "a buffer moves between here and its connection")]
     buffers: Vec<Box<[u8; HELD_BYTES]>>,
     ready: VecDeque<u32>,
     scratch: Vec<u8>,
     timer_cursor: usize,
     intake_stopped: bool,
     is_stopping: bool,
+    #[cfg(feature = "mutate")]
+    mutation: Option<crate::Mutation>,
 }
 
 impl<P: Ingress> Gateway<P> {
@@ -112,7 +115,15 @@ impl<P: Ingress> Gateway<P> {
             timer_cursor: 0,
             intake_stopped: false,
             is_stopping: false,
+            #[cfg(feature = "mutate")]
+            mutation: None,
         }
+    }
+
+    /// Plants a bug.
+    #[cfg(feature = "mutate")]
+    pub fn plant(&mut self, mutation: crate::Mutation) {
+        self.mutation = Some(mutation);
     }
 
     /// Bytes held.
@@ -290,8 +301,8 @@ impl<P: Ingress> Gateway<P> {
     fn read(&mut self, conn: &mut Conn, now: Nanos, room: usize, moved: &mut usize) -> Turn {
         let held = conn.held_used;
         self.scratch[..held].copy_from_slice(&conn.held[..held]);
-        // Every frame takes at least a preamble's bytes and at most one slot downstream; and before a
-        // session is established, what is read must fit where it may have to wait.
+        // Every frame takes at least a preamble's bytes and at most one slot downstream; and before
+        // a session is established, what is read must fit where it may have to wait.
         let most = match conn.acceptor.slot() {
             Some(_) => (room * PREAMBLE_BYTES).min(READ_BYTES_MAX),
             None => HELD_BYTES,
@@ -354,6 +365,13 @@ impl<P: Ingress> Gateway<P> {
     #[inline]
     fn carry_out(&mut self, conn: &mut Conn, verdict: Verdict) {
         let id = conn.acceptor.conn();
+        #[cfg(feature = "mutate")]
+        if self.mutation == Some(crate::Mutation::DropsWhenTight)
+            && matches!(&verdict, Verdict::Log(command) if command.client_seq.0 > 0)
+            && self.links.commands.free() < self.links.commands.depth() / 2
+        {
+            return;
+        }
         match verdict {
             Verdict::Log(command) => self.links.commands.push(command),
             Verdict::Retransmit(request) => {

@@ -1,6 +1,6 @@
 //! The agents of one node, one file each, and `assemble()`.
 //!
-//! Inputs -> outputs: clients' bytes -> clients' bytes, by way of the log (DESIGN.md section 3).
+//! Inputs -> outputs: clients' bytes -> clients' bytes, by way of the log (ARCHITECTURE.md).
 //! Invariants: those of section 3, each asserted where it could break.
 //! Limits: all in the Plan, and the batch constants at the head of each agent.
 //! Not here: threads, clocks, sockets, files: agents meet them as ports, so that the simulator can
@@ -15,6 +15,8 @@ mod connection;
 mod egress;
 mod executor;
 mod gateway;
+#[cfg(feature = "mutate")]
+mod mutation;
 mod replicator;
 mod sequencer;
 pub mod session;
@@ -26,5 +28,7 @@ pub use executor::{Executor, RECORDS_PER_CYCLE};
 pub use gateway::{
     EVENTS_PER_CYCLE, Gateway, GatewayLinks, HELD_BYTES, READ_BYTES_MAX, TURNS_PER_CYCLE,
 };
+#[cfg(feature = "mutate")]
+pub use mutation::Mutation;
 pub use replicator::{FromReplicator, ReplicatorLinks};
 pub use sequencer::{COMMANDS_PER_CYCLE, LogEnd, Sequencer, SequencerLinks};

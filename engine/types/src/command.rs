@@ -1,8 +1,8 @@
 //! What enters the log: commands, 104 bytes each, one body layout per kind.
 //!
 //! A command is what a client (or the node itself) asked for, before it has an index or a time.
-//! Whatever consumes a client or server sequence number is a command (SAFETY 17), so rejects by form
-//! and skipped numbers are commands too.
+//! Whatever consumes a client or server sequence number is a command (SAFETY 17), so rejects by
+//! form and skipped numbers are commands too.
 
 use crate::limits::COMMAND_BODY_BYTES;
 use crate::order::code;

@@ -1,4 +1,5 @@
-//! FIX code values of orders. The discriminants are FIX's own characters, so that a dump reads as FIX.
+//! FIX code values of orders. The discriminants are FIX's own characters, so that a dump reads as
+//! FIX.
 
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 

@@ -1,6 +1,7 @@
 //! A recorded trading day, if there is one: `$GAVEL_DATA/data/lobster/`, order by order.
 //!
-//! The script's fills and book rows are the exchange's own; its format is said in the data's README.
+//! The script's fills and book rows are the exchange's own; its format is said in the data's
+//! README.
 
 use crate::support::*;
 use gavel_book::Book;

@@ -1,16 +1,16 @@
 //! One connection's outgoing side.
 //!
 //! Three sources feed a connection, and frames of one never start inside a frame of another:
-//! unsequenced messages (`control`), a retransmission, and the session's live flow. A retransmission
-//! holds back the live flow; control messages go between frames.
+//! unsequenced messages (`control`), a retransmission, and the session's live flow. A
+//! retransmission holds back the live flow; control messages go between frames.
 
 use super::window::{Cursor, Windows};
 use gavel_contract::{Deadline, Egress as Port, Sent};
 use gavel_types::{ConnId, Nanos, ReportNo, SessionSlot, SessionUuid, TerminationCode};
 use gavel_wire::server::{self, Envelope};
 
-/// Bytes of unsequenced messages that may wait on one connection. A client that provokes more without
-/// reading is closed.
+/// Bytes of unsequenced messages that may wait on one connection. A client that provokes more
+/// without reading is closed.
 pub(super) const CONTROL_BYTES: usize = 2_048;
 
 /// A connection that takes nothing is asked again after this long (ns): a failed system call costs

@@ -85,6 +85,8 @@ pub struct Egress<P> {
     beat_cursor: usize,
     parts: Vec<Report>,
     scratch: Vec<u8>,
+    #[cfg(feature = "mutate")]
+    mutation: Option<crate::Mutation>,
 }
 
 const NEVER: Nanos = Nanos(u64::MAX);
@@ -111,7 +113,15 @@ impl<P: Port> Egress<P> {
             beat_cursor: 0,
             parts: Vec::with_capacity(MD_PARTS_MAX),
             scratch: vec![0; SCRATCH_BYTES],
+            #[cfg(feature = "mutate")]
+            mutation: None,
         }
+    }
+
+    /// Plants a bug.
+    #[cfg(feature = "mutate")]
+    pub fn plant(&mut self, mutation: crate::Mutation) {
+        self.mutation = Some(mutation);
     }
 
     /// Takes in a report that recovery made again: clients may ask for it.

@@ -11,8 +11,8 @@
 //! chunk, so a busy session cannot take a quiet one's history.
 //!
 //! Inputs -> outputs: whole frames, in order of their numbers -> bytes at a cursor.
-//! Invariants: numbers along a chain are consecutive; a cursor whose chunk was taken is found out by
-//! the chunk's epoch and never reads another session's bytes.
+//! Invariants: numbers along a chain are consecutive; a cursor whose chunk was taken is found out
+//! by the chunk's epoch and never reads another session's bytes.
 //! Limits: the pool; a frame is at most `frame_bytes_max`.
 //! Not here: what a frame says, beyond the length in its first four bytes (SOFH).
 

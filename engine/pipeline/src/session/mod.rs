@@ -1,8 +1,8 @@
 //! `Sessioned<M>`: session state is machine state.
 //!
 //! Wraps a machine and decides, alone, which sessions exist, which connection carries each, which
-//! client messages are duplicates, which numbers were skipped for ever, and what number every report
-//! gets. All of that is a function of the log.
+//! client messages are duplicates, which numbers were skipped for ever, and what number every
+//! report gets. All of that is a function of the log.
 //!
 //! Inputs -> outputs: `LogRecord`s -> numbered `Report`s.
 //! Invariants: a client number is applied at most once; report numbers of a session are 1, 2, 3 ...
@@ -104,7 +104,8 @@ impl<M: Machine> Sessioned<M> {
         &self.machine
     }
 
-    /// The book digest (DESIGN.md section 3): equal for two runs of the same commands.
+    /// The book digest: equal for two runs of the same commands, and silent on whatever differs
+    /// between them (index, term, time, OrderID).
     #[must_use]
     pub fn book_digest(&self) -> u64 {
         self.machine.digest(&|slot| self.sessions.get(slot.0 as usize).map_or(0, |s| s.key))
@@ -137,6 +138,14 @@ impl<M: Machine> Sessioned<M> {
         }
         let after = self.term_runs.partition_point(|run| run.first <= index);
         after.checked_sub(1).map(|i| self.term_runs[i].term)
+    }
+
+    /// A planted bug: every session begins its numbers anew.
+    #[cfg(feature = "mutate")]
+    pub(crate) fn forget_sequences(&mut self) {
+        for session in &mut self.sessions {
+            session.expected_seq = SeqNo(1);
+        }
     }
 
     fn find(&self, uuid: &SessionUuid) -> Result<SessionSlot, usize> {

@@ -1,4 +1,5 @@
-//! The session rules, with a machine that answers every order by as many New reports as it asks for.
+//! The session rules, with a machine that answers every order by as many New reports as it asks
+//! for.
 
 use super::*;
 use alloc::collections::VecDeque;
