@@ -1,9 +1,9 @@
 //! Measures every way of making a write durable, through the log store port, and prints a table:
 //! latency of single 4 KiB writes at depth 1, and commits a second at depths 1 to 8; the polling
-//! thread spins or yields; a neighbour may compete for the CPUs.
+//! thread spins, yields or naps; a neighbour may compete for the CPUs.
 //!
 //! `cargo run --release -p gavel-io --example durable_modes -- [DIRECTORY] [--neighbours N]
-//! [--millis M] [--fifo PRIORITY]`
+//! [--millis M] [--fifo PRIORITY] [--only PART_OF_A_NAME]`
 //!
 //! Ratios within one run count; absolute numbers belong to the machine and the minute.
 
@@ -21,12 +21,15 @@ const PAGE: usize = 4096;
 const SEGMENT_BYTES: u64 = 64 << 20;
 const DEPTHS: [usize; 4] = [1, 2, 4, 8];
 const WARM_UP: u64 = 200;
+const NAP: Duration = Duration::from_micros(10);
 
 /// What the poller does when there is nothing.
 #[derive(Clone, Copy, Debug)]
 enum Idle {
     Spin,
     Yield,
+    /// Sleeps for [`NAP`] at a time.
+    Nap,
 }
 
 struct Settings {
@@ -34,6 +37,7 @@ struct Settings {
     neighbours: usize,
     time: Duration,
     fifo: Option<u8>,
+    only: String,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -55,8 +59,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     let stop = Arc::new(AtomicBool::new(false));
     let neighbours: Vec<_> = (0..settings.neighbours).map(|_| neighbour(&stop)).collect();
-    for (name, options) in ways() {
-        for idle in [Idle::Spin, Idle::Yield] {
+    for (name, options) in ways().into_iter().filter(|(name, _)| name.contains(&settings.only)) {
+        for idle in [Idle::Spin, Idle::Yield, Idle::Nap] {
             measure(&settings, &name, &options, idle)?;
         }
     }
@@ -73,14 +77,16 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
         neighbours: 0,
         time: Duration::from_millis(400),
         fifo: None,
+        only: String::new(),
     };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
-        let mut number = || args.next().ok_or(format!("{arg} needs a number"));
+        let mut value = || args.next().ok_or(format!("{arg} needs a value"));
         match arg.as_str() {
-            "--neighbours" => settings.neighbours = number()?.parse()?,
-            "--millis" => settings.time = Duration::from_millis(number()?.parse()?),
-            "--fifo" => settings.fifo = Some(number()?.parse()?),
+            "--neighbours" => settings.neighbours = value()?.parse()?,
+            "--millis" => settings.time = Duration::from_millis(value()?.parse()?),
+            "--fifo" => settings.fifo = Some(value()?.parse()?),
+            "--only" => settings.only = value()?,
             path => settings.directory = path.into(),
         }
     }
@@ -221,6 +227,7 @@ fn wait(store: &mut FileLogStore, idle: Idle) -> Result<LogDone, Box<dyn Error>>
             None => match idle {
                 Idle::Spin => std::hint::spin_loop(),
                 Idle::Yield => std::thread::yield_now(),
+                Idle::Nap => std::thread::sleep(NAP),
             },
         }
     }
