@@ -1,7 +1,7 @@
 //! The agents of one node, one file each, and `assemble()`.
 //!
 //! Inputs -> outputs: clients' bytes -> clients' bytes, by way of the log (ARCHITECTURE.md).
-//! Invariants: those of section 3, each asserted where it could break.
+//! Invariants: those numbered there, each asserted where it could break.
 //! Limits: all in the Plan, and the batch constants at the head of each agent.
 //! Not here: threads, clocks, sockets, files: agents meet them as ports, so that the simulator can
 //! drive the same code.

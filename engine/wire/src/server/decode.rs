@@ -198,10 +198,10 @@ fn sequenced<'a>(frame: &Frame<'a>) -> Result<ServerMessage<'a>, DecodeFault> {
         wire::MarketDataSnapshotFullRefresh::ID => market_data(frame)?,
         template => return Err(DecodeFault::Template { template }),
     };
-    with_common(frame, common, body)
+    with_head(frame, common, body)
 }
 
-fn with_common<'a>(
+fn with_head<'a>(
     frame: &Frame<'a>,
     common: &Common,
     body: SequencedBody<'a>,

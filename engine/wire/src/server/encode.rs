@@ -21,7 +21,7 @@ pub fn encode_report(parts: &[Report], envelope: &Envelope, out: &mut [u8]) -> u
     let first = parts.first().expect("a report has a part");
     assert!(first.is_sequenced(), "an unsequenced message has its own encoder");
     assert_eq!(parts.len(), usize::from(first.parts), "a report is encoded whole");
-    let common = common(first, envelope);
+    let common = head(first, envelope);
     match first.parse().expect("the machine makes reports that have a meaning") {
         ReportBody::NotApplied(body) => put(
             &wire::NotApplied { common, from_seq_no: body.from.0.into(), count: body.count.into() },
@@ -73,7 +73,7 @@ pub fn reenvelope(frame: &mut [u8], envelope: &Envelope, poss_resend: bool) {
     common.poss_resend = u8::from(poss_resend);
 }
 
-fn common(report: &Report, envelope: &Envelope) -> Common {
+fn head(report: &Report, envelope: &Envelope) -> Common {
     Common {
         msg_seq_num: report.number.0.into(),
         log_index: report.stamp.index.0.into(),
