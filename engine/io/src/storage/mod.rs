@@ -73,12 +73,16 @@ pub struct StoreOptions {
 }
 
 impl StoreOptions {
-    /// The given sizes, and for the rest what measured best (`examples/durable_modes.rs`) where a
-    /// polling thread shares two busy CPUs with a client: the writer thread under FIFO, asleep when
-    /// there is nothing. It was as fast as io_uring at depth 1 (p50 76-110 us against 66-117), twice
-    /// as fast at depth 8 (43,000 commits/s against 19,000), and alone had no tail: p99.9 below
-    /// 0.3 ms in most runs, where io_uring's completions waited 4 to 1,000 ms for a kernel worker
-    /// that the poller starved. A writer that spins lost: 113-150 us, it takes the CPU of others.
+    /// The given sizes; for the rest, what did best in `examples/durable_modes.rs` with a FIFO
+    /// poller on two CPUs that were busy with other work and a spinning neighbour (three rounds):
+    /// at depth 1 the ways were equal within the noise (p50 79 to 129 us for the thread, 87 to
+    /// 114 us for io_uring with fdatasync); at depth 8 the thread mostly made 32,000 to 54,000
+    /// commits/s and io_uring at most 21,000, because the thread gathers neighbours. Both stalled
+    /// when the poller starved the kernel's own workers: the thread once for 0.9 s, io_uring more
+    /// often and for up to 1 s a write. RWF_DSYNC through io_uring was mostly 4 ms.
+    /// Not settled: `writer_spin_us` of 50 was faster there (63 to 125 us) and slower with an
+    /// ordinary poller (113 to 151 us against 65 to 114 us in the first full run); no ranking held
+    /// with an ordinary poller under load. Measure on the host that is to serve.
     #[must_use]
     pub fn new(buffers: usize, buffer_bytes: usize, segment_bytes: u64) -> Self {
         Self {
