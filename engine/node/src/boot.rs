@@ -11,7 +11,7 @@ use crate::trace::Trace;
 use crate::watch::Watch;
 use crate::{exit, say, tile};
 use gavel_book::Book;
-use gavel_config::{DurableMode, Host, HotAlloc, Settings};
+use gavel_config::{DurableMode, Host, HotAlloc};
 use gavel_contract::{Agent, LogStore, Now, StoreFault};
 use gavel_io::clock::SystemClock;
 use gavel_io::storage::{self, FileLogStore, LogDirectory, StoreOptions};
@@ -67,7 +67,7 @@ pub fn serve(start: Start) -> Result<(), Failure> {
     let incarnation =
         directory.next_incarnation().map_err(|fault| Failure::new(exit::DIRECTORY, fault))?;
     let store = directory
-        .store(&store_options(settings))
+        .store(&store_options(&start))
         .map_err(|fault| Failure::new(exit::DIRECTORY, fault))?;
     let mode = say::Mode { name: name(store.mode()), notes: store.notes().to_vec() };
     let clock = SystemClock::new();
@@ -112,13 +112,15 @@ fn name(mode: storage::DurableMode) -> &'static str {
     }
 }
 
-fn store_options(settings: &Settings) -> StoreOptions {
+fn store_options(start: &Start) -> StoreOptions {
+    let settings = &start.settings;
     let journal = &settings.plan.journal;
     let mut options = StoreOptions::new(
         journal.blocks_in_flight_max + 1,
         journal.block_bytes_max,
         journal.segment_bytes,
     );
+    options.housekeeping_cpus.clone_from(&start.topology.housekeeping);
     match settings.durable_mode {
         DurableMode::Auto => {}
         DurableMode::UringDsync => options.mode = storage::DurableMode::UringDsync,
@@ -199,6 +201,11 @@ fn run(
         let seated = placed.recv().unwrap_or_else(|_| Err("the tile ended".into()));
         seated
             .map_err(|what| Failure::new(exit::USAGE, format!("tile {:?}: {what}", tile.name)))?;
+    }
+    if !start.topology.housekeeping.is_empty() {
+        // This thread is housekeeping from here on.
+        cpu::confine_current(&start.topology.housekeeping)
+            .map_err(|fault| Failure::new(exit::USAGE, fault))?;
     }
     publish()?;
     let mut watch = Watch::new(&handles, start.quiet);
