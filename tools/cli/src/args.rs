@@ -1,6 +1,9 @@
 //! The command line of `gavel`.
 
+use crate::demo::DemoArgs;
+use crate::journal::JournalVerb;
 use crate::replay::ReplayArgs;
+use crate::storm::StormArgs;
 use clap::{Parser, Subcommand};
 
 /// Drives, breaks and inspects Gavel nodes.
@@ -17,6 +20,13 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     /// Drive a recorded day through a real session, and judge every fill and every book.
     Replay(ReplayArgs),
+    /// Trade for a few seconds, kill the node in the middle, and count what is left.
+    Demo(DemoArgs),
+    /// Kill the node at random moments under load, and check that everything acknowledged stands.
+    Storm(StormArgs),
+    /// Inspect the log of a stopped node.
+    #[command(subcommand)]
+    Journal(JournalVerb),
 }
 
 const AFTER_HELP: &str = "\

@@ -10,11 +10,15 @@
 #![forbid(unsafe_code)]
 
 mod args;
+pub mod demo;
+pub mod journal;
+mod load;
 mod outcome;
 pub mod private_node;
 mod progress;
 pub mod replay;
 mod session;
+pub mod storm;
 
 use args::{Args, Verb};
 use clap::Parser;
@@ -42,7 +46,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let done = match args.verb {
-        Verb::Replay(replay) => replay::run(&replay),
+        Verb::Replay(args) => replay::run(&args),
+        Verb::Demo(args) => demo::run(&args),
+        Verb::Storm(args) => storm::run(&args),
+        Verb::Journal(verb) => journal::run(&verb),
     };
     done.unwrap_or_else(|error| {
         eprintln!("gavel: {error:#}");

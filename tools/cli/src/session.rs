@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use gavel_types::SessionUuid;
 use std::collections::hash_map::RandomState;
+use std::fmt::Write;
 use std::hash::BuildHasher;
 use std::net::{SocketAddr, ToSocketAddrs};
 
@@ -26,4 +27,12 @@ pub(crate) fn resolve(text: &str) -> Result<Vec<SocketAddr>> {
     let addrs: Vec<_> = found.with_context(|| format!("{text} is no HOST:PORT"))?.collect();
     ensure!(!addrs.is_empty(), "{text} has no address");
     Ok(addrs)
+}
+
+/// Bytes as lower-case hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }

@@ -8,6 +8,7 @@
 //! Not here: sending, reading files.
 
 use super::script::{Line, NewLine, PRICE_UNIT, Side2};
+use crate::session;
 use gavel_client::{Application, Limit, MarketDataSnapshot, Sequenced, SequencedBody};
 use gavel_types::{
     CancelOrder, CancelReason, CancelRejectReason, ClOrdId, ExecCanceled, ExecTrade, Index,
@@ -143,10 +144,7 @@ impl Judge {
 
     /// sha256 over the fills of all X and M lines so far, in the order of the script.
     pub(super) fn digest(&self) -> String {
-        self.hash.clone().finalize().iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        session::hex(&self.hash.clone().finalize())
     }
 
     fn name(&mut self) -> u64 {

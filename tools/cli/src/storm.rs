@@ -1,0 +1,275 @@
+//! `gavel storm`: kill -9 at random moments, under load, again and again.
+//!
+//! Inputs -> outputs: a number of kills and a seed -> whether everything that was acknowledged stands.
+//! Invariants checked: after each restart every session settles, no acknowledged order is missing and
+//! none came twice (the books equal what the sessions' reports add up to), the report streams have no
+//! gap; at the end the reports and the book digest of the node's own log equal those of an
+//! uninterrupted run of the same messages.
+//! Limits: memory for the messages of the run.
+//! Not here: what a crash of the host loses; SIGKILL leaves the system's caches alone.
+
+use crate::load::{Findings, Fleet, Random};
+use crate::outcome::Outcome;
+use crate::private_node::{PrivateNode, Setup};
+use crate::{journal, progress};
+use anyhow::Result;
+use gavel_config::Settings;
+use serde::Serialize;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Most messages submitted between two polls.
+const BATCH_MAX: u64 = 64;
+
+/// What `gavel storm` is told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct StormArgs {
+    /// Times that the node is killed.
+    #[arg(long, default_value_t = 20)]
+    pub kills: u64,
+    /// Decides flow and moments.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Sessions that trade with each other.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub sessions: u8,
+    /// Longest time between two kills (ms).
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u64).range(1..))]
+    pub spell_ms: u64,
+    /// Where the node's log goes; must be new. Without it a directory is made and removed.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The node's configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print one line of JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a storm came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StormReport {
+    /// Times that the node was killed.
+    pub kills: u64,
+    /// Of these, while it was recovering.
+    pub kills_in_recovery: u64,
+    /// The seed.
+    pub seed: u64,
+    /// Messages that were answered.
+    pub answered: u64,
+    /// Orders that were accepted.
+    pub accepted: u64,
+    /// Trades.
+    pub trades: u64,
+    /// Reports received.
+    pub reports: u64,
+    /// Messages that were sent again after a kill.
+    pub resent: u64,
+    /// Acknowledged orders that the engine did not know.
+    pub missing: u64,
+    /// Reports or answers that came twice.
+    pub duplicated: u64,
+    /// Gaps in the report streams.
+    pub gaps: u64,
+    /// Anything else that contradicts what was received before.
+    pub faults: u64,
+    /// Books compared with what the sessions' reports add up to.
+    pub books_compared: u64,
+    /// Of these, different.
+    pub books_different: u64,
+    /// Sessions whose reports are not those of an uninterrupted run.
+    pub streams_different: u64,
+    /// The node's own log, replayed.
+    pub book_digest: String,
+    /// The uninterrupted run.
+    pub expected_digest: String,
+    /// From a kill until all sessions had settled (ms): the median.
+    pub settled_ms_p50: f64,
+    /// The longest.
+    pub settled_ms_max: f64,
+    /// Duration (s).
+    pub elapsed_s: f64,
+}
+
+impl StormReport {
+    /// True if everything that was acknowledged stands, once.
+    #[must_use]
+    pub fn agrees(&self) -> bool {
+        let bad = self.missing + self.duplicated + self.gaps + self.faults;
+        bad + self.books_different + self.streams_different == 0
+            && self.book_digest == self.expected_digest
+    }
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If node or sessions failed, so that there is nothing to judge.
+pub(crate) fn run(args: &StormArgs) -> Result<Outcome> {
+    let (report, faults) = storm(args, PrivateNode::start)?;
+    if args.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        print_table(&report);
+    }
+    for fault in faults {
+        eprintln!("gavel: {fault}");
+    }
+    Ok(Outcome::agrees_if(report.agrees()))
+}
+
+fn print_table(report: &StormReport) {
+    let StormReport { kills, kills_in_recovery, accepted, trades, .. } = report;
+    println!("kills      {kills}, {kills_in_recovery} of them while it was recovering");
+    println!(
+        "flow       {} messages answered, {accepted} orders, {trades} trades",
+        report.answered
+    );
+    println!("resent     {} messages; {} reports received", report.resent, report.reports);
+    let (missing, duplicated, gaps) = (report.missing, report.duplicated, report.gaps);
+    println!("missing    {missing}");
+    println!("duplicated {duplicated}");
+    println!("gaps       {gaps}, other contradictions {}", report.faults);
+    println!("books      {} compared, {} different", report.books_compared, report.books_different);
+    println!("streams    {} differ from an uninterrupted run", report.streams_different);
+    println!("digest     {} node, {} uninterrupted", report.book_digest, report.expected_digest);
+    let (p50, max) = (report.settled_ms_p50, report.settled_ms_max);
+    println!("settled    {p50:.0} ms after a kill (median), {max:.0} ms at most");
+    println!("verdict    {}", if report.agrees() { "everything stands" } else { "BROKEN" });
+}
+
+struct Storm {
+    node: PrivateNode,
+    fleet: Fleet,
+    random: Random,
+    kills: u64,
+    kills_in_recovery: u64,
+    books_compared: u64,
+    different: Vec<String>,
+    settled_ms: Vec<f64>,
+}
+
+/// Runs a storm on the node that `start` gives.
+///
+/// # Errors
+/// As for `gavel storm`.
+pub fn storm(
+    args: &StormArgs,
+    start: impl FnOnce(&Setup) -> Result<PrivateNode>,
+) -> Result<(StormReport, Vec<String>)> {
+    let settings = journal::settings(args.config.as_deref())?;
+    let began = Instant::now();
+    let node = start(&Setup { data: args.data.clone(), config: args.config.clone() })?;
+    let sessions = usize::from(args.sessions);
+    let fleet = Fleet::new(&settings.plan, node.addr(), sessions, args.seed)?;
+    let mut storm = Storm {
+        node,
+        fleet,
+        random: Random::new(!args.seed),
+        kills: 0,
+        kills_in_recovery: 0,
+        books_compared: 0,
+        different: Vec::new(),
+        settled_ms: Vec::new(),
+    };
+    let bar = progress::bar(args.kills, "storm");
+    storm.fleet.establish()?;
+    while storm.kills < args.kills {
+        storm.spell(args.spell_ms)?;
+        storm.strike(args.kills)?;
+        storm.look()?;
+        bar.set_position(storm.kills);
+    }
+    bar.finish_and_clear();
+    storm.finish(args, &settings, began)
+}
+
+impl Storm {
+    /// Load for a random while.
+    fn spell(&mut self, spell_ms: u64) -> Result<()> {
+        let until = Instant::now() + Duration::from_micros(self.random.below(spell_ms * 1_000));
+        loop {
+            for _ in 0..self.random.below(BATCH_MAX) {
+                if !self.fleet.submit(Instant::now())? {
+                    break;
+                }
+            }
+            if Instant::now() >= until {
+                return Ok(());
+            }
+            if self.fleet.poll(&mut |_, _| {})? == 0 {
+                self.fleet.rest(Duration::from_micros(200))?;
+            }
+        }
+    }
+
+    /// Kills, perhaps again while the node recovers, and waits until all that was sent is answered.
+    fn strike(&mut self, kills_max: u64) -> Result<()> {
+        // In half of the cases what was submitted last is on its way.
+        if self.random.percent(50) {
+            self.fleet.flush();
+        }
+        let struck = Instant::now();
+        self.node.kill()?;
+        self.kills += 1;
+        self.node.restart()?;
+        while self.kills < kills_max && self.random.percent(25) {
+            std::thread::sleep(Duration::from_micros(self.random.below(60_000)));
+            self.node.kill()?;
+            self.kills += 1;
+            self.kills_in_recovery += 1;
+            self.node.restart()?;
+        }
+        self.node.wait_ready()?;
+        self.fleet.settle(&mut |_, _| {})?;
+        self.settled_ms.push(struck.elapsed().as_secs_f64() * 1e3);
+        Ok(())
+    }
+
+    fn look(&mut self) -> Result<()> {
+        let (compared, different) = self.fleet.compare_books()?;
+        self.books_compared += compared;
+        self.different.extend(different);
+        Ok(())
+    }
+
+    fn finish(
+        mut self,
+        args: &StormArgs,
+        settings: &Settings,
+        began: Instant,
+    ) -> Result<(StormReport, Vec<String>)> {
+        self.fleet.settle(&mut |_, _| {})?;
+        let resent = self.fleet.resent;
+        let Findings { counts, faults, streams_bad, expected_digest, .. } =
+            self.fleet.finish(&settings.plan);
+        self.node.stop()?;
+        let log = journal::digest(self.node.data(), settings)?;
+        self.settled_ms.sort_by(f64::total_cmp);
+        let report = StormReport {
+            kills: self.kills,
+            kills_in_recovery: self.kills_in_recovery,
+            seed: args.seed,
+            answered: counts.answered,
+            accepted: counts.accepted,
+            trades: counts.trades,
+            reports: counts.reports,
+            resent,
+            missing: counts.missing,
+            duplicated: counts.duplicates,
+            gaps: counts.gaps,
+            faults: counts.faults,
+            books_compared: self.books_compared,
+            books_different: self.different.len() as u64,
+            streams_different: streams_bad,
+            book_digest: log.book_digest,
+            expected_digest: journal::show(expected_digest),
+            settled_ms_p50: self.settled_ms.get(self.settled_ms.len() / 2).copied().unwrap_or(0.0),
+            settled_ms_max: self.settled_ms.last().copied().unwrap_or(0.0),
+            elapsed_s: began.elapsed().as_secs_f64(),
+        };
+        self.different.extend(faults);
+        Ok((report, self.different))
+    }
+}
