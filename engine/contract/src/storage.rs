@@ -94,7 +94,8 @@ pub trait LogStore {
     fn submit(&mut self, write: LogWrite);
 
     /// Starts making a segment: created, every byte written, synced, and its directory entry
-    /// synced. Slow work on another thread. At most one at a time.
+    /// synced. Slow work on another thread. At most one at a time. A segment of the right length
+    /// that is there already is kept as it is.
     fn prepare(&mut self, segment: SegmentNo);
 
     /// The next completion, if there is one. Drives submissions that are queued.

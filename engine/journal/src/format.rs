@@ -28,8 +28,8 @@
 //! the header's base plus its delta. The payload's CRC covers the records without stamps, the
 //! header's CRC the header before it; `chain` names every block before, so a block is good in one
 //! place only. Little endian (checked by gavel-types).
-//! Limits: [`BLOCK_BYTES_MAX`]; stamps keep 24 bits of the incarnation and 40 of the block's number,
-//! headers keep all 64: stamps are compared for equality, or by distance, never by size.
+//! Limits: [`BLOCK_BYTES_MAX`]; stamps keep 24 bits of the incarnation and 40 of the block's
+//! number, headers keep all 64: stamps are compared for equality or by distance, never by size.
 //! Not here: which block is the right one (recovery), records in a row (block.rs).
 //! Assumed of the device: a sector is written whole or not at all. Sectors of one write may land in
 //! any order, and some not at all.

@@ -1,14 +1,14 @@
 //! The write-ahead log: format, group commit, recovery.
 //!
 //! Inputs -> outputs: [`Journal`] takes records from a ring and raises the `durable` watermark over
-//! what a [`gavel_contract::LogStore`] has made durable; [`recovery::scan`] reads a log back through
-//! a [`gavel_contract::LogReader`] and says where it ends, or refuses to serve.
+//! what a [`gavel_contract::LogStore`] has made durable; [`recovery::scan`] reads a log back
+//! through a [`gavel_contract::LogReader`] and says where it ends, or refuses to serve.
 //! Invariants: records are written in order, each once; `durable` covers only the contiguous prefix
 //! of completed writes; what `durable` covered is there after any crash, or the scan refuses.
 //! Limits: [`gavel_contract::JournalPlan`], [`format::BLOCK_BYTES_MAX`].
 //! Not here: files, system calls, clocks, threads; what a command means; consensus; truncation of a
 //! log's head or tail (generations are carried, but nothing here raises one).
-//! Source: DESIGN.md section 7, SAFETY.md 1 to 4.
+//! Source: the rules of safety 1 to 4 (SAFETY 1, 3, 4 where they are met).
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 

@@ -7,8 +7,8 @@
 //!                                        kept, lost, or kept sector by sector
 //! ```
 //!
-//! Inputs -> outputs: what [`LogStore`] and [`LogReader`] say; seeds and orders from the driver, who
-//! keeps a [`MemoryDisk`] while the journal owns the store.
+//! Inputs -> outputs: what [`LogStore`] and [`LogReader`] say; seeds and orders from the driver,
+//! who keeps a [`MemoryDisk`] while the journal owns the store.
 //! Invariants: a completed write survives every crash, unless the disk was told to lie. The same
 //! calls with the same seeds give the same bytes.
 //! Limits: everything is in memory; a lying disk keeps [`VOLATILE_MAX`] writes back.

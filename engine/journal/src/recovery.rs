@@ -3,26 +3,26 @@
 //! Blocks follow each other without a gap, so at every step one place, one number, one chain value
 //! and one index are expected. What is found there decides:
 //!
-//! | at the place expected                              | nothing later proves it durable | something does |
-//! |----------------------------------------------------|---------------------------------|----------------|
-//! | no segment (also: none at all)                      | clean end                       | (nothing later) |
-//! | zeros, or sectors of older blocks                   | clean end                       | corrupt |
-//! | header sector not written, other sectors are        | torn: cut                       | corrupt |
-//! | header good, some sectors another block's           | torn: cut                       | corrupt |
-//! | first sector the block's own, header damaged        | corrupt                         | corrupt |
-//! | all sectors the block's own, checksum wrong         | corrupt                         | corrupt |
-//! | whole, but chain, index, term, time or length wrong | broken                          | broken |
-//! | whole, records make no sense                        | broken                          | broken |
-//! | a header of another format version                  | refused                         | refused |
-//! | whole and right (records, or a seal)                | taken                           | taken |
+//! | at the place expected                               | no proof later | proof later |
+//! |-----------------------------------------------------|----------------|-------------|
+//! | no segment (also: none at all)                      | clean end      | -           |
+//! | zeros, or sectors of older blocks                   | clean end      | corrupt     |
+//! | header sector not written, other sectors are        | torn: cut      | corrupt     |
+//! | header good, some sectors another block's           | torn: cut      | corrupt     |
+//! | first sector the block's own, header damaged        | corrupt        | corrupt     |
+//! | all sectors the block's own, checksum wrong         | corrupt        | corrupt     |
+//! | whole, but chain, index, term, time or length wrong | broken         | broken      |
+//! | whole, records make no sense                        | broken         | broken      |
+//! | a header of another format version                  | refused        | refused     |
+//! | whole and right (records, or a seal)                | taken          | taken       |
 //!
-//! | segments                                            | |
-//! |-----------------------------------------------------|---|
-//! | first one is not 1; one missing between others      | refused |
-//! | wrong length, not the last, or with a block in it   | refused |
-//! | wrong length, the last, no block in it              | was being made at the crash: made again |
+//! | segments                                            |                |
+//! |-----------------------------------------------------|----------------|
+//! | first one is not 1; one missing between others      | refused        |
+//! | wrong length, not the last, or with a block in it   | refused        |
+//! | wrong length, the last, no block in it              | made again      |
 //! | right length behind the end                         | spare: used again |
-//! | cannot be listed or read                            | refused |
+//! | cannot be listed or read                            | refused        |
 //!
 //! *What proves.* Every block says through which block the log was durable when it was issued. A
 //! block found behind the end, with a good header, of a process no older than the last block taken,
@@ -42,7 +42,7 @@
 //! Inputs -> outputs: a [`LogReader`] -> records, in order, and [`Recovered`], or [`Refusal`].
 //! Invariants: a record is handed out only from a block that is whole and follows the one before.
 //! Reading changes nothing. The same bytes give the same answer.
-//! Limits: a block is at most [`crate::format::BLOCK_BYTES_MAX`]; no allocation per record or block.
+//! Limits: a block is at most [`BLOCK_BYTES_MAX`]; no allocation per record or block.
 //! Not here: repair, the log's beginning elsewhere than at segment 1, whether what was read is
 //! durable: the rim syncs the segments before they are scanned.
 //! Assumed: a sector is written whole or not at all. Rot of the very last blocks that also makes

@@ -45,7 +45,7 @@ fn what_waits_becomes_one_block_and_the_next_gathers_meanwhile() {
     rig.push(&records_of(7, 1));
     rig.cycle(0);
     assert_eq!(rig.journal.counts().blocks, 3);
-    // Three are in flight, which is all that the plan allows: what comes now waits, and is one block.
+    // Three are in flight, all that the plan allows: what comes now waits, and is one block.
     for first in [8, 18, 28] {
         rig.push(&records_of(first, 10));
         assert_eq!(rig.cycle(0), 0);

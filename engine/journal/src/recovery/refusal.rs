@@ -150,8 +150,8 @@ pub enum Refusal {
 
 impl core::error::Error for Refusal {}
 
-const RESTORE: &str = "Nothing was changed. Restore the segment from a copy, or start with an empty \
-    directory if the records from there on may be lost";
+const RESTORE: &str = "Nothing was changed. Restore the segment from a copy, or start with an \
+    empty directory if the log may be lost";
 
 impl Display for Refusal {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -194,8 +194,9 @@ impl Display for Refusal {
             Self::Corrupt { place, how } => write!(f, "{place} is corrupt: {how}. {RESTORE}"),
             Self::Broken { place, breach } => write!(
                 f,
-                "{place} has good checksums and breaks a rule of the log: {breach}. Either segments \
-                 were mixed up, or this is a bug of the writer: keep the directory. {RESTORE}"
+                "{place} has good checksums and breaks a rule of the log: {breach}. Either \
+                 segments were mixed up, or this is a bug of the writer: keep the directory. \
+                 {RESTORE}"
             ),
             Self::Incarnation { given, found } => write!(
                 f,

@@ -230,7 +230,12 @@ impl Rig {
 
     /// Cycles and completes until nothing moves.
     pub(crate) fn settle(&mut self) {
-        while self.cycle(0) > 0 || self.disk.complete_next() {}
+        for _ in 0..10_000 {
+            if self.cycle(0) == 0 && !self.disk.complete_next() {
+                return;
+            }
+        }
+        panic!("a journal without input comes to rest");
     }
 
     pub(crate) fn durable_index(&self) -> u64 {
