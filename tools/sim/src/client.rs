@@ -1,0 +1,402 @@
+//! A client: the SDK's own state machine on simulated sockets, with a trader behind it.
+//!
+//! Inputs -> outputs: its turn -> bytes on its socket; what it receives goes to the checkers first.
+//! Invariants: delivered reports are numbered without a gap; whatever ends the session for good is a
+//! violation, since no legal fault may.
+//! Limits: [`IN_FLIGHT_MAX`], [`READ_BYTES`].
+//! Not here: the session's rules (gavel-client), what is asked for (flow.rs).
+
+use crate::check::{Asked, Checkers, Shared, Verdict, Violation};
+use crate::flow::Flow;
+use crate::mutation::Mutation;
+use crate::net::{Net, Socket};
+use crate::random::Random;
+use crate::timeline::Happened;
+use gavel_client::initiator::{Initiator, Now};
+use gavel_client::{Application, Checkpoint, ClientConfig, DisconnectReason, Event};
+use gavel_types::Nanos;
+use gavel_wire::frame::split_server;
+use std::collections::VecDeque;
+
+/// Messages of one client that may wait for their answer.
+pub const IN_FLIGHT_MAX: usize = 96;
+/// Bytes that a client reads in one turn.
+pub const READ_BYTES: usize = 16 << 10;
+/// Longest pause between two attempts to connect (ns).
+const DIAL_NS: u64 = 20_000_000;
+
+const CHECKER: &str = "session";
+
+/// How a client is in a world.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientLimits {
+    /// Reports may be lost, if the client is told.
+    pub history_may_be_lost: bool,
+    /// Virtual time between two submissions, at most (ns).
+    pub act_ns: u64,
+}
+
+/// A client's life.
+pub struct SimClient {
+    client: usize,
+    limits: ClientLimits,
+    config: ClientConfig,
+    /// None while it is dead.
+    session: Option<Initiator>,
+    socket: Option<Socket>,
+    input: Vec<u8>,
+    /// Bytes of `input` that the checkers have seen.
+    seen: usize,
+    life: u32,
+    saved: Option<Checkpoint>,
+    /// Number of the next report to be delivered.
+    next_report: u64,
+    flow: Flow,
+    dial_at: Nanos,
+    act_at: Nanos,
+    stalled_until: Nanos,
+    mutation: Option<Mutation>,
+    /// What a planted bug of the SDK would send again.
+    unanswered: VecDeque<Application>,
+    again: bool,
+}
+
+/// What a client's turn needs of the world.
+pub struct Turn<'a> {
+    /// Monotone time and UTC.
+    pub now: Now,
+    /// The network.
+    pub net: &'a Net,
+    /// Whether new messages are submitted.
+    pub submits: bool,
+    /// The client's stream.
+    pub random: &'a mut Random,
+    /// Who watches.
+    pub checkers: &'a Shared,
+}
+
+impl SimClient {
+    /// A client that has never been there.
+    #[must_use]
+    pub fn new(
+        client: usize,
+        limits: ClientLimits,
+        random: &mut Random,
+        mutation: Option<Mutation>,
+    ) -> Self {
+        let addr = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        let config = ClientConfig {
+            keepalive_ms: random.between(200, 2_000) as u32,
+            in_flight_max: random.between(4, IN_FLIGHT_MAX as u64) as usize,
+            retransmit_max: random.between(10, 5_000),
+            early_bytes: 1 << random.between(10, 17),
+            answer_timeout_ms: random.between(300, 2_000) as u32,
+            ..ClientConfig::new(addr, crate::check::uuid(client))
+        };
+        Self {
+            client,
+            limits,
+            session: Some(Initiator::new(&config)),
+            config,
+            socket: None,
+            input: Vec::new(),
+            seen: 0,
+            life: 1,
+            saved: None,
+            next_report: 1,
+            flow: Flow::default(),
+            dial_at: Nanos(0),
+            act_at: Nanos(0),
+            stalled_until: Nanos(0),
+            mutation,
+            unanswered: VecDeque::new(),
+            again: false,
+        }
+    }
+
+    /// Its turn. Returns how many messages it submitted, and whether it did anything at all.
+    pub fn turn(&mut self, turn: &mut Turn<'_>) -> (u64, bool) {
+        let now = turn.now;
+        if self.stalled_until > now.mono {
+            return (0, false);
+        }
+        if self.session.is_none() {
+            self.revive(turn.checkers);
+        }
+        let Some(socket) = self.socket else { return (0, self.dial(turn)) };
+        let mut moved = self.read(socket, turn);
+        let mut submitted = 0;
+        if turn.submits && now.mono >= self.act_at {
+            submitted = self.submit(turn);
+            moved |= submitted > 0;
+        }
+        if let Some(session) = &mut self.session
+            && self.socket.is_some()
+        {
+            let outcome = session.on_timer(now);
+            match outcome {
+                Ok(()) => moved |= self.write(socket, turn),
+                Err(reason) => self.disconnect(reason, turn),
+            }
+        }
+        (submitted, moved)
+    }
+
+    fn dial(&mut self, turn: &mut Turn<'_>) -> bool {
+        let now = turn.now;
+        if now.mono < self.dial_at {
+            return false;
+        }
+        let Some(session) = &mut self.session else { return false };
+        match turn.net.connect() {
+            Some(socket) => {
+                session.on_connected(now);
+                self.socket = Some(socket);
+                self.input.clear();
+                self.seen = 0;
+                note(turn.checkers, self.client, "connects");
+                true
+            }
+            None => {
+                self.dial_at = Nanos(now.mono.0 + 1 + turn.random.below(DIAL_NS));
+                false
+            }
+        }
+    }
+
+    fn read(&mut self, socket: Socket, turn: &mut Turn<'_>) -> bool {
+        if !turn.net.has_news(socket) {
+            return false;
+        }
+        let mut into = [0; READ_BYTES];
+        let most = 1 + turn.random.place(READ_BYTES);
+        let Some(bytes) = turn.net.client_recv(socket, &mut into[..most]) else {
+            self.disconnect(DisconnectReason::PeerClosed, turn);
+            return true;
+        };
+        self.input.extend_from_slice(&into[..bytes]);
+        self.show(&mut turn.checkers.borrow_mut());
+        let mut verdict = Ok(());
+        let Some(mut session) = self.session.take() else { return false };
+        let input = core::mem::take(&mut self.input);
+        let outcome = session.on_bytes(turn.now, &input, &mut |event| {
+            if verdict.is_ok() {
+                verdict = self.on_event(&event, turn.checkers);
+            }
+        });
+        if turn.random.one_in(4) {
+            self.saved = Some(session.checkpoint());
+        }
+        self.session = Some(session);
+        self.input = input;
+        turn.checkers.borrow_mut().judge(verdict);
+        match outcome {
+            Ok(read) => {
+                self.input.drain(..read);
+                self.seen -= read;
+            }
+            Err(reason) => self.disconnect(reason, turn),
+        }
+        true
+    }
+
+    /// Shows the checkers the whole frames that they have not seen.
+    fn show(&mut self, checkers: &mut Checkers) {
+        while let Ok(Some(frame)) = split_server(&self.input[self.seen..]) {
+            let whole = &self.input[self.seen..self.seen + frame.whole_bytes];
+            checkers.on_frame(self.client, whole);
+            self.seen += frame.whole_bytes;
+        }
+    }
+
+    fn on_event(&mut self, event: &Event<'_>, checkers: &Shared) -> Verdict {
+        let client = self.client;
+        match event {
+            Event::Report(report) => {
+                let (number, expected) = (report.number.0, self.next_report);
+                self.next_report = number + 1;
+                self.flow.on_report(&report.body);
+                if self.mutation == Some(Mutation::SdkRenumbers)
+                    && let crate::check::Says::Answered(asked) =
+                        crate::check::answer_of(&report.body)
+                {
+                    self.unanswered.retain(|message| Asked::of(message) != asked);
+                }
+                if number != expected {
+                    return fail(format!(
+                        "client {client} was given {number} after {expected} - 1"
+                    ));
+                }
+            }
+            Event::HistoryLost { from, until } => {
+                if !self.limits.history_may_be_lost {
+                    return fail(format!("client {client} lost {from} to {until} for good"));
+                }
+                self.next_report = until.0;
+                checkers.borrow_mut().ledger.session(client).skip(until.0);
+            }
+            Event::RolledBack { last } => {
+                return fail(format!("client {client} was rolled back behind {last:?}"));
+            }
+            Event::Renumbered { .. } => {
+                return fail(format!("client {client} renumbers without a rollback"));
+            }
+            Event::Established(_) => {
+                self.again = self.mutation == Some(Mutation::SdkRenumbers);
+                note(checkers, client, "is established");
+            }
+            Event::IntakeStopped(_) | Event::IntakeResumed | Event::Disconnected(_) => {}
+        }
+        Ok(())
+    }
+
+    fn submit(&mut self, turn: &mut Turn<'_>) -> u64 {
+        let Some(session) = &mut self.session else { return 0 };
+        let wanted = match turn.random.below(10) {
+            0 => turn.random.between(10, 60),
+            _ => turn.random.between(1, 4),
+        };
+        let mut submitted = 0;
+        let again = if self.again { self.unanswered.len() } else { 0 };
+        self.again = false;
+        for n in 0..wanted.max(again as u64) {
+            if session.room() == 0 {
+                break;
+            }
+            let message = match self.unanswered.get(n as usize) {
+                Some(message) if (n as usize) < again => *message,
+                _ => self.flow.message(turn.random),
+            };
+            let Ok(seq) = session.submit(&message, turn.now.utc) else { break };
+            let asked = Asked::of(&message);
+            let mut checkers = turn.checkers.borrow_mut();
+            let (client, seq) = (self.client, seq.0);
+            checkers.timeline.note(Happened::Submitted { client, seq, asked });
+            checkers.ledger.session(client).once.on_submit(self.life, seq, message);
+            if self.mutation == Some(Mutation::SdkRenumbers) && n as usize >= again {
+                self.unanswered.push_back(message);
+            }
+            submitted += 1;
+        }
+        self.act_at = Nanos(turn.now.mono.0 + 1 + turn.random.below(self.limits.act_ns));
+        submitted
+    }
+
+    fn write(&mut self, socket: Socket, turn: &mut Turn<'_>) -> bool {
+        let Some(session) = &mut self.session else { return false };
+        if session.transmit().is_empty() {
+            return false;
+        }
+        match turn.net.client_send(socket, session.transmit()) {
+            Some(sent) => {
+                let forgets = self.mutation == Some(Mutation::SdkForgets);
+                let all = session.transmit().len();
+                session.on_sent(if forgets && sent > 0 { all } else { sent });
+                sent > 0
+            }
+            // What is left to be read is read first.
+            None if turn.net.has_news(socket) => false,
+            None => {
+                self.disconnect(DisconnectReason::PeerClosed, turn);
+                true
+            }
+        }
+    }
+
+    fn disconnect(&mut self, reason: DisconnectReason, turn: &mut Turn<'_>) {
+        let client = self.client;
+        if let Some(socket) = self.socket.take() {
+            turn.net.client_close(socket);
+        }
+        self.input.clear();
+        self.seen = 0;
+        self.dial_at = Nanos(turn.now.mono.0 + 1 + turn.random.below(DIAL_NS));
+        note(turn.checkers, client, &format!("is disconnected: {reason:?}"));
+        let Some(session) = &mut self.session else { return };
+        session.on_disconnected(reason);
+        let nonsense = matches!(reason, DisconnectReason::Frame(_) | DisconnectReason::Decode(_));
+        if nonsense || session.over().is_some() {
+            let what = format!("client {client} cannot go on: {reason}");
+            turn.checkers.borrow_mut().judge(fail(what));
+        }
+        if self.mutation == Some(Mutation::SdkRenumbers) {
+            // The bug: the session begins anew, and what was not answered gets new numbers.
+            let resume = Some(session.checkpoint());
+            *session = Initiator::new(&ClientConfig { resume, ..self.config.clone() });
+        }
+    }
+
+    /// The network drops its connection. False if it has none.
+    pub fn cut(&mut self, net: &Net) -> bool {
+        self.socket.inspect(|socket| net.client_close(*socket)).is_some()
+    }
+
+    /// It does nothing until then.
+    pub fn stall(&mut self, until: Nanos) {
+        self.stalled_until = until;
+    }
+
+    /// It dies, and stays dead until then. Of its memory its last checkpoint is left, or nothing.
+    pub fn die(&mut self, until: Nanos, net: &Net, random: &mut Random) {
+        if let Some(socket) = self.socket.take() {
+            net.client_close(socket);
+        }
+        self.session = None;
+        self.stalled_until = until;
+        if random.one_in(2) {
+            self.saved = None;
+        }
+        self.unanswered.clear();
+    }
+
+    fn revive(&mut self, checkers: &Shared) {
+        self.life += 1;
+        self.next_report = self.saved.map_or(1, |saved| saved.last.number.0 + 1);
+        let config = ClientConfig { resume: self.saved, ..self.config.clone() };
+        self.session = Some(Initiator::new(&config));
+        self.input.clear();
+        self.seen = 0;
+        let memory = if self.saved.is_some() { "a checkpoint" } else { "no memory" };
+        note(checkers, self.client, &format!("lives again, with {memory}"));
+    }
+
+    /// True if it is connected and waits for nothing.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.session.as_ref().is_some_and(|s| s.is_established() && s.in_flight() == 0)
+    }
+
+    /// How it stands, for a person.
+    #[must_use]
+    pub fn standing(&self) -> String {
+        let Some(session) = &self.session else { return format!("client {} is dead", self.client) };
+        format!(
+            "client {}: established {}, {} in flight, next report {}",
+            self.client,
+            session.is_established(),
+            session.in_flight(),
+            self.next_report
+        )
+    }
+
+    /// Which of its lives this is.
+    #[must_use]
+    pub fn life(&self) -> u32 {
+        self.life
+    }
+
+    /// Number of the next report that it will be given.
+    #[must_use]
+    pub fn next_report(&self) -> u64 {
+        self.next_report
+    }
+}
+
+fn note(checkers: &Shared, client: usize, what: &str) {
+    let what = what.to_owned();
+    checkers.borrow_mut().timeline.note(Happened::Client { client, what });
+}
+
+fn fail(what: String) -> Verdict {
+    Err(Violation::new(CHECKER, what))
+}

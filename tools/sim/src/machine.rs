@@ -1,0 +1,104 @@
+//! The product's book, with room for a planted bug.
+//!
+//! Inputs -> outputs: those of [`Book`], exactly, unless a mutation is planted.
+//! Not here: the rules of matching.
+
+use crate::mutation::Mutation;
+use gavel_book::Book;
+use gavel_contract::{Machine, Outbox, Progress};
+use gavel_types::{Body, Command, LogRecord, NewOrder, Qty, Report, ReportBody, SessionSlot};
+
+/// Of so many a planted bug spoils one.
+const SPOILED_ONE_IN: u64 = 61;
+
+/// The book.
+#[derive(Debug)]
+pub struct SimBook {
+    book: Book,
+    mutation: Option<Mutation>,
+    /// Records applied in this process since recovery began.
+    applied: u64,
+}
+
+impl SimBook {
+    /// A book, perhaps with a bug.
+    #[must_use]
+    pub fn new(book: Book, mutation: Option<Mutation>) -> Self {
+        Self { book, mutation, applied: 0 }
+    }
+
+    /// The book itself.
+    #[must_use]
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// The record as a machine with the bug takes it.
+    fn spoiled(&self, record: &LogRecord) -> LogRecord {
+        let spoils = self.applied.is_multiple_of(SPOILED_ONE_IN);
+        let Ok(Body::NewOrder(order)) = record.command.parse() else { return *record };
+        let order = match self.mutation {
+            Some(Mutation::Unrepeatable) if spoils => {
+                NewOrder { qty: Qty(order.qty.0 + 1), ..*order }
+            }
+            _ => return *record,
+        };
+        let (session, seq) = (record.command.session, record.command.client_seq);
+        LogRecord { command: Command::new_order(session, seq, &order), ..*record }
+    }
+}
+
+/// An outbox that loses a unit of a trade now and then.
+struct Leaky<'a, O> {
+    out: &'a mut O,
+    index: u64,
+}
+
+impl<O: Outbox> Outbox for Leaky<'_, O> {
+    fn free(&self) -> usize {
+        self.out.free()
+    }
+
+    fn push(&mut self, report: Report) {
+        let spoiled = match report.parse() {
+            Ok(ReportBody::Trade(exec))
+                if exec.last_qty.0 > 1 && self.index.is_multiple_of(SPOILED_ONE_IN) =>
+            {
+                let mut exec = *exec;
+                exec.last_qty.0 -= 1;
+                let number = report.number;
+                Report { number, ..Report::exec_trade(report.stamp, report.session, &exec) }
+            }
+            _ => report,
+        };
+        self.out.push(spoiled);
+    }
+}
+
+impl Machine for SimBook {
+    fn apply(&mut self, record: &LogRecord, out: &mut impl Outbox) -> Progress {
+        match self.mutation {
+            None => self.book.apply(record, out),
+            Some(Mutation::QuantityLost) => {
+                let index = record.stamp.index.0;
+                self.book.apply(record, &mut Leaky { out, index })
+            }
+            Some(_) => {
+                self.applied += 1;
+                self.book.apply(&self.spoiled(record), out)
+            }
+        }
+    }
+
+    fn resume(&mut self, out: &mut impl Outbox) -> Progress {
+        self.book.resume(out)
+    }
+
+    fn digest(&self, session_key: &dyn Fn(SessionSlot) -> u64) -> u64 {
+        self.book.digest(session_key)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.book.memory_bytes()
+    }
+}

@@ -1,0 +1,186 @@
+//! One process of the node: made by `assemble()`, as in production.
+//!
+//! Inputs -> outputs: a disk and a network -> agents to be given turns.
+//! Invariants: recovery agrees with the oracle before the first turn.
+//! Not here: when a process dies.
+
+use crate::check::{Oracle, Shared, Violation};
+use crate::crash::CrashPoint;
+use crate::machine::SimBook;
+use crate::mutation::Mutation;
+use crate::net::Net;
+use crate::ports::{Rim, SimEgress, SimIngress, SimReader, SimStore};
+use crate::timeline::Happened;
+use gavel_book::Book;
+use gavel_contract::{Agent, Now, Plan};
+use gavel_journal::memory::MemoryDisk;
+use gavel_link::Position;
+use gavel_pipeline::{Assembly, Ports, assemble};
+use gavel_types::Index;
+
+/// Agents of a node.
+pub const AGENTS: usize = 5;
+
+/// A running process.
+pub struct Node {
+    assembly: Assembly<SimBook, SimStore, SimIngress, SimEgress>,
+    crash: CrashPoint,
+}
+
+/// What a process is started with.
+pub struct Start<'a> {
+    /// The node's limits.
+    pub plan: &'a Plan,
+    /// Its disk.
+    pub disk: &'a MemoryDisk,
+    /// Its network.
+    pub net: &'a Net,
+    /// Its number.
+    pub incarnation: u64,
+    /// Who watches.
+    pub checkers: &'a Shared,
+    /// What errs.
+    pub mutation: Option<Mutation>,
+}
+
+impl Node {
+    /// Starts a process: recovers the log, and compares what came of it with the oracle.
+    ///
+    /// # Errors
+    /// [`Violation`] if recovery refuses, or the state is not what the log says.
+    pub fn start(start: &Start<'_>, oracle: &mut Oracle) -> Result<Self, Violation> {
+        let Start { plan, disk, net, incarnation, checkers, mutation } = *start;
+        let told = checkers.borrow().durable.told();
+        let honest = oracle.extend(disk)?;
+        if honest.last.index < told {
+            return Err(Violation::new(
+                "survival",
+                format!(
+                    "clients were told of record {told}, and the log that survived ends at {}",
+                    honest.last.index
+                ),
+            ));
+        }
+        checkers.borrow_mut().ledger.confirm(oracle)?;
+        let crash = CrashPoint::default();
+        let rim = Rim { crash: crash.clone(), checkers: checkers.clone(), mutation };
+        let journal = &plan.journal;
+        let store = SimStore::new(
+            disk,
+            journal.blocks_in_flight_max + 1,
+            journal.block_bytes_max,
+            rim.clone(),
+        );
+        net.listen();
+        let ports = Ports {
+            store,
+            ingress: SimIngress::new(net, rim.clone()),
+            egress: SimEgress::new(net, rim),
+        };
+        let book = SimBook::new(Book::new(&plan.book), mutation);
+        let mut log = SimReader::new(disk, mutation);
+        let number = match mutation {
+            Some(Mutation::IncarnationReused) => incarnation.min(1),
+            _ => incarnation,
+        };
+        let assembled = assemble(plan, book, &mut log, number, ports);
+        let assembly = assembled
+            .map_err(|refusal| Violation::new("recovery", format!("it refuses: {refusal}")))?;
+        let last = assembly.handles.recovered.last.index;
+        let cut = assembly.handles.recovered.cut.map_or(String::new(), |cut| cut.to_string());
+        {
+            let checkers = &mut *checkers.borrow_mut();
+            checkers.durable.on_start(last);
+            let last = last.0;
+            checkers.timeline.note(Happened::Started { incarnation, last, cut });
+        }
+        oracle.agree(assembly.executor.machine(), "after recovery")?;
+        let mut node = Self { assembly, crash };
+        node.plant(mutation);
+        Ok(node)
+    }
+
+    fn plant(&mut self, mutation: Option<Mutation>) {
+        use gavel_journal::Mutation as InJournal;
+        use gavel_pipeline::Mutation as InPipeline;
+        let Assembly { gateway, journal, executor, egress, .. } = &mut self.assembly;
+        match mutation {
+            Some(Mutation::DurableAtSubmit) => journal.plant(InJournal::DurableAtSubmit),
+            Some(Mutation::DurableByAnyCompletion) => {
+                journal.plant(InJournal::DurableByAnyCompletion);
+            }
+            Some(Mutation::ReleaseIgnored) => egress.plant(InPipeline::ReleaseIgnored),
+            Some(Mutation::GatewayDropsWhenTight) => gateway.plant(InPipeline::DropsWhenTight),
+            Some(Mutation::SequencesForgotten) => executor.plant(InPipeline::SequencesForgotten),
+            _ => {}
+        }
+    }
+
+    /// Gives an agent its turn; returns its name and how much work there was.
+    ///
+    /// # Panics
+    /// If there is no such agent.
+    pub fn turn(&mut self, agent: usize, now: Now) -> (&'static str, usize) {
+        fn turn(agent: &mut impl Agent, now: Now) -> (&'static str, usize) {
+            (agent.name(), agent.duty_cycle(now))
+        }
+        let Assembly { gateway, sequencer, journal, executor, egress, .. } = &mut self.assembly;
+        match agent {
+            0 => turn(gateway, now),
+            1 => turn(sequencer, now),
+            2 => turn(journal, now),
+            3 => turn(executor, now),
+            4 => turn(egress, now),
+            _ => unreachable!("a node has {AGENTS} agents"),
+        }
+    }
+
+    /// Its fate.
+    #[must_use]
+    pub fn crash(&self) -> &CrashPoint {
+        &self.crash
+    }
+
+    /// True if a write failed: the process ends at once, as the product's does.
+    #[must_use]
+    pub fn is_failed(&self) -> bool {
+        self.assembly.journal.fault().is_some()
+    }
+
+    /// Tells it to stop.
+    pub fn stop(&mut self) {
+        self.assembly.handles.stop.raise(Position { generation: 0, index: Index(1) });
+    }
+
+    /// Checks the book against itself, and against the oracle, once all that was stamped is applied
+    /// and on the disk.
+    ///
+    /// # Errors
+    /// [`Violation`].
+    pub fn agree(&self, oracle: &Oracle) -> Result<(), Violation> {
+        let machine = self.assembly.executor.machine();
+        machine.machine().book().verify();
+        oracle.agree(machine, "in the end")
+    }
+
+    /// How far the log is applied, and how far it is durable, by the node's own watermarks.
+    #[must_use]
+    pub fn progress(&self) -> (Index, Index) {
+        let handles = &self.assembly.handles;
+        (handles.applied.read().index, handles.durable.read().index)
+    }
+
+    /// A session's next report number, by the node's machine.
+    #[must_use]
+    pub fn next_report(&self, client: usize) -> u64 {
+        let sessions = self.assembly.executor.machine().sessions();
+        let uuid = crate::check::uuid(client);
+        sessions.iter().find(|session| session.uuid == uuid).map_or(1, |s| s.next_number.0)
+    }
+
+    /// The node's book digest.
+    #[must_use]
+    pub fn book_digest(&self) -> u64 {
+        self.assembly.executor.machine().book_digest()
+    }
+}

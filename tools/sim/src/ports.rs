@@ -1,0 +1,233 @@
+//! The node's ports: the simulated disk and network, watched, and deaf once the process is dead.
+//!
+//! Inputs -> outputs: what the port traits say; every call counts towards a crash.
+//! Invariants: the checkers see a byte before any client can.
+//! Not here: what disk and network do (gavel-journal's memory, net.rs).
+
+use crate::check::Shared;
+use crate::crash::CrashPoint;
+use crate::mutation::Mutation;
+use crate::net::Net;
+use crate::timeline::Happened;
+use gavel_contract::{
+    BufferId, Deadline, Egress, Ingress, IngressEvent, LogDone, LogReader, LogStore, LogWrite, Now,
+    Received, SegmentInfo, SegmentNo, Sent, StoreFault,
+};
+use gavel_journal::format::{Probe, UNIT_BYTES, probe};
+use gavel_journal::memory::{MemoryDisk, MemoryReader, MemoryStore};
+use gavel_types::ConnId;
+
+/// What all ports of one process share.
+#[derive(Clone)]
+pub struct Rim {
+    /// Its fate.
+    pub crash: CrashPoint,
+    /// Who watches.
+    pub checkers: Shared,
+    /// What errs.
+    pub mutation: Option<Mutation>,
+}
+
+/// The log's storage.
+pub struct SimStore {
+    inner: MemoryStore,
+    disk: MemoryDisk,
+    rim: Rim,
+}
+
+impl SimStore {
+    /// A store of one process over a disk.
+    #[must_use]
+    pub fn new(disk: &MemoryDisk, buffers: usize, buffer_bytes: usize, rim: Rim) -> Self {
+        disk.set_lying(rim.mutation == Some(Mutation::LyingDisk));
+        Self { inner: disk.store(buffers, buffer_bytes), disk: disk.clone(), rim }
+    }
+}
+
+impl LogStore for SimStore {
+    fn buffer_bytes(&self) -> usize {
+        self.inner.buffer_bytes()
+    }
+
+    fn buffers(&self) -> usize {
+        self.inner.buffers()
+    }
+
+    fn segment_bytes(&self) -> u64 {
+        self.inner.segment_bytes()
+    }
+
+    fn buffer(&mut self, id: BufferId) -> &mut [u8] {
+        self.inner.buffer(id)
+    }
+
+    fn submit(&mut self, write: LogWrite) {
+        if !self.rim.crash.call() {
+            return;
+        }
+        let checkers = &mut *self.rim.checkers.borrow_mut();
+        let bytes = &self.inner.buffer(write.buffer)[..write.len_bytes];
+        if let Some((block_seq, last)) = checkers.durable.on_submit(write, bytes) {
+            checkers.timeline.note(Happened::BlockIssued { block_seq, last: last.0 });
+        }
+        self.inner.submit(write);
+    }
+
+    fn prepare(&mut self, segment: SegmentNo) {
+        if self.rim.crash.call() {
+            self.inner.prepare(segment);
+        }
+    }
+
+    fn poll(&mut self) -> Option<LogDone> {
+        if self.rim.crash.is_dead() {
+            return None;
+        }
+        let done = self.inner.poll()?;
+        let alive = self.rim.crash.call();
+        assert!(alive, "checked above");
+        if let LogDone::Written(write) = &done {
+            self.rim.checkers.borrow_mut().on_written(write, &self.disk);
+        }
+        Some(done)
+    }
+}
+
+/// The node's reading half.
+pub struct SimIngress {
+    net: Net,
+    rim: Rim,
+}
+
+impl SimIngress {
+    /// Of one process.
+    #[must_use]
+    pub fn new(net: &Net, rim: Rim) -> Self {
+        Self { net: net.clone(), rim }
+    }
+}
+
+impl Ingress for SimIngress {
+    fn poll(&mut self, _now: Now) -> Option<IngressEvent> {
+        if self.rim.crash.is_dead() { None } else { self.net.poll() }
+    }
+
+    fn recv(&mut self, conn: ConnId, into: &mut [u8]) -> Received {
+        if self.rim.crash.call() { self.net.recv(conn, into) } else { Received::Empty }
+    }
+
+    fn release(&mut self, conn: ConnId) {
+        if self.rim.crash.call() {
+            self.net.release(conn);
+        }
+    }
+}
+
+/// The node's writing half.
+pub struct SimEgress {
+    net: Net,
+    rim: Rim,
+    calls: u64,
+}
+
+impl SimEgress {
+    /// Of one process.
+    #[must_use]
+    pub fn new(net: &Net, rim: Rim) -> Self {
+        Self { net: net.clone(), rim, calls: 0 }
+    }
+}
+
+/// Of so many sends a planted bug of the transport spoils one.
+const SPOILED_ONE_IN: u64 = 97;
+
+impl Egress for SimEgress {
+    fn send(&mut self, conn: ConnId, bytes: &[u8], not_after: Deadline) -> Sent {
+        assert!(not_after == Deadline::Never, "a single node needs no lease");
+        if !self.rim.crash.call() {
+            return Sent::Full;
+        }
+        let sent = self.net.send(conn, bytes);
+        if let Sent::Bytes(taken) = sent {
+            self.rim.checkers.borrow_mut().on_send(conn, bytes, taken);
+            self.calls += 1;
+            let spoils = self.calls.is_multiple_of(SPOILED_ONE_IN);
+            match self.rim.mutation {
+                Some(Mutation::ShortWriteForgotten) => return Sent::Bytes(bytes.len()),
+                Some(Mutation::SentTwice) if spoils => return Sent::Full,
+                _ => {}
+            }
+        }
+        sent
+    }
+
+    fn finish(&mut self, conn: ConnId) {
+        if self.rim.crash.call() {
+            self.net.finish(conn);
+        }
+    }
+}
+
+/// The log's reader at a start.
+pub struct SimReader {
+    inner: MemoryReader,
+    /// A block that a planted bug does not show.
+    hidden: Option<(SegmentNo, u64, usize)>,
+}
+
+impl SimReader {
+    /// Over a disk.
+    #[must_use]
+    pub fn new(disk: &MemoryDisk, mutation: Option<Mutation>) -> Self {
+        let mut inner = disk.reader();
+        let hidden = match mutation {
+            Some(Mutation::RecoveryDropsLastBlock) => last_block(&mut inner),
+            _ => None,
+        };
+        Self { inner, hidden }
+    }
+}
+
+impl LogReader for SimReader {
+    fn segments(&mut self) -> Result<Vec<SegmentInfo>, StoreFault> {
+        self.inner.segments()
+    }
+
+    fn read(
+        &mut self,
+        segment: SegmentNo,
+        offset_bytes: u64,
+        into: &mut [u8],
+    ) -> Result<usize, StoreFault> {
+        let count = self.inner.read(segment, offset_bytes, into)?;
+        if let Some((of, from, len)) = self.hidden
+            && of == segment
+        {
+            let bytes = into[..count].iter_mut().zip(offset_bytes..);
+            bytes
+                .filter(|(_, at)| (from..from + len as u64).contains(at))
+                .for_each(|(b, _)| *b = 0);
+        }
+        Ok(count)
+    }
+}
+
+/// The block with the highest number.
+fn last_block(reader: &mut MemoryReader) -> Option<(SegmentNo, u64, usize)> {
+    let mut last = None;
+    for info in reader.segments().ok()? {
+        let mut bytes = vec![0; info.bytes as usize];
+        let count = reader.read(info.segment, 0, &mut bytes).ok()?;
+        for (unit, from) in
+            bytes[..count].chunks_exact(UNIT_BYTES).zip((0_u64..).step_by(UNIT_BYTES))
+        {
+            if let Probe::Header(fields) = probe(unit)
+                && last.is_none_or(|(seq, _)| seq < fields.name.block_seq)
+            {
+                let place = (info.segment, from, fields.block_bytes());
+                last = Some((fields.name.block_seq, place));
+            }
+        }
+    }
+    last.map(|(_, place)| place)
+}

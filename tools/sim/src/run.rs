@@ -1,0 +1,146 @@
+//! Runs worlds by seed, and says what came of them.
+//!
+//! Inputs -> outputs: seeds -> [`Outcome`]s.
+//! Invariants: a panic of the node is a violation of its own kind, where the build unwinds.
+//! Not here: the command line (main.rs).
+
+use crate::check::{Shared, Violation};
+use crate::faults::FaultCounts;
+use crate::mutation::Mutation;
+use crate::profile::Profile;
+use crate::world::World;
+use gavel_types::Nanos;
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// The checker's name for a failed assertion of the product.
+pub const ASSERTION: &str = "assertion";
+
+/// What to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// The seed.
+    pub seed: u64,
+    /// The kind of world.
+    pub profile: &'static Profile,
+    /// The planted bug, if any.
+    pub mutation: Option<Mutation>,
+}
+
+/// What came of a world.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What was run.
+    pub case: Case,
+    /// The first rule that did not hold.
+    pub violation: Option<Violation>,
+    /// Of all events.
+    pub hash: u64,
+    /// The last step.
+    pub step: u64,
+    /// Virtual time.
+    pub elapsed: Nanos,
+    /// Messages submitted.
+    pub submitted: u64,
+    /// Faults by kind.
+    pub faults: FaultCounts,
+    /// The last events, if a rule did not hold.
+    pub timeline: String,
+}
+
+thread_local! {
+    static RUNNING: RefCell<Option<(Case, Shared)>> = const { RefCell::new(None) };
+}
+
+/// Runs one world.
+#[must_use]
+pub fn run(case: Case) -> Outcome {
+    let checkers = Shared::default();
+    RUNNING.with(|running| *running.borrow_mut() = Some((case, checkers.clone())));
+    let mut world = World::new(case.seed, case.profile, case.mutation, checkers.clone());
+    let ended = catch_unwind(AssertUnwindSafe(|| world.run()));
+    RUNNING.with(|running| *running.borrow_mut() = None);
+    let violation = match ended {
+        Ok(verdict) => verdict.err(),
+        Err(panic) => Some(Violation::new(ASSERTION, text(panic.as_ref()))),
+    };
+    let outcome = Outcome {
+        case,
+        hash: checkers.borrow().timeline.hash(),
+        step: world.steps(),
+        elapsed: world.elapsed(),
+        submitted: world.submitted(),
+        faults: world.faults().clone(),
+        timeline: violation.as_ref().map_or(String::new(), |_| checkers.borrow().timeline.lines()),
+        violation,
+    };
+    // A node that panicked is left as it is: what it holds is of no use.
+    if outcome.violation.as_ref().is_some_and(|violation| violation.checker == ASSERTION) {
+        core::mem::forget(world);
+    }
+    outcome
+}
+
+fn text(panic: &(dyn core::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned()
+}
+
+/// What runs on this thread, and its last events: for a hook, in builds that do not unwind.
+#[must_use]
+pub fn running() -> Option<(Case, u64, String)> {
+    RUNNING.with(|running| {
+        let running = running.try_borrow().ok()?;
+        let (case, checkers) = running.as_ref()?;
+        let checkers = checkers.try_borrow().ok()?;
+        Some((*case, checkers.timeline.step(), checkers.timeline.lines()))
+    })
+}
+
+impl Case {
+    /// How to play it again.
+    #[must_use]
+    pub fn command(&self) -> String {
+        let Self { seed, profile, mutation } = self;
+        let mutate = mutation.map_or(String::new(), |m| format!(" --mutate {}", m.name()));
+        format!("cargo xtask sim --profile {} --seeds 1 --from {seed}{mutate}", profile.name)
+    }
+}
+
+impl Outcome {
+    /// For a person: what did not hold, when, what came before, and how to see it again.
+    #[must_use]
+    pub fn report(&self) -> String {
+        let Some(violation) = &self.violation else { return String::new() };
+        format!(
+            "{}\nseed {} of profile {}, step {}: {violation}\nagain: {}\n",
+            self.timeline,
+            self.case.seed,
+            self.case.profile.name,
+            self.step,
+            self.case.command()
+        )
+    }
+}
+
+/// What it took to find a planted bug.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Seeds run, the one that found it included.
+    pub seeds: u64,
+    /// Who found it.
+    pub checker: &'static str,
+    /// What it said.
+    pub what: String,
+}
+
+/// Runs seeds until a checker finds the planted bug. An assertion on the spot does not count
+/// (SAFETY 25): the next seed is tried.
+#[must_use]
+pub fn hunt(mutation: Mutation, profile: &'static Profile, from: u64, seeds: u64) -> Option<Found> {
+    (from..from + seeds).find_map(|seed| {
+        let outcome = run(Case { seed, profile, mutation: Some(mutation) });
+        let Violation { checker, what } = outcome.violation?;
+        (checker != ASSERTION).then_some(Found { seeds: seed - from + 1, checker, what })
+    })
+}

@@ -1,0 +1,90 @@
+//! What the weather brings.
+//!
+//! Inputs -> outputs: a draw -> a fault, done to the world and counted.
+//! Invariants: every fault ends, or is repaired by what comes after it.
+//! Limits: the times below (ns).
+//! Not here: how often, and which (profile.rs).
+
+use crate::faults::Fault;
+use crate::timeline::Happened;
+use crate::world::World;
+use gavel_types::Nanos;
+
+const SLOW_DISK_NS: u64 = 400_000_000;
+const FULL_DISK_NS: u64 = 800_000_000;
+const DEAD_CLIENT_NS: u64 = 500_000_000;
+const STALLED_CLIENT_NS: u64 = 5_000_000_000;
+const SLEEP_NS: u64 = 300_000_000;
+const CLOCK_STEP_NS: u64 = 2_000_000_000;
+const STOP_NS: u64 = 600_000_000;
+/// Port calls until a crash, at most.
+const CRASH_CALLS: u64 = 24;
+
+impl World {
+    /// One fault, of those that the profile has.
+    pub(crate) fn weather(&mut self) {
+        let weights = self.profile.faults.iter().map(|(_, weight)| *weight).collect::<Vec<_>>();
+        let (fault, _) = self.profile.faults[self.random.weighted(&weights)];
+        if self.befall(fault) {
+            self.faults.count(fault);
+            let what = fault.name().to_owned();
+            self.checkers.borrow_mut().timeline.note(Happened::Fault { what });
+        }
+    }
+
+    /// A time within a bound. Mostly far below it: short faults overlap with more.
+    fn soon(&mut self, bound_ns: u64) -> Nanos {
+        let bound = bound_ns >> (2 * self.random.below(4));
+        Nanos(self.time.0 + 1 + self.random.below(bound))
+    }
+
+    /// False if there is nobody whom it could befall.
+    fn befall(&mut self, fault: Fault) -> bool {
+        let client = self.random.place(self.clients.len());
+        match fault {
+            Fault::CrashNode if self.node.is_some() => self.crash(),
+            Fault::CrashAtCall => {
+                let calls = self.random.below(CRASH_CALLS);
+                let Some(node) = &self.node else { return false };
+                node.crash().set(calls);
+            }
+            Fault::StopNode => {
+                let at = self.soon(STOP_NS);
+                let Some(node) = &mut self.node else { return false };
+                node.stop();
+                self.stop_at = at;
+            }
+            Fault::WriteFails if self.node.is_some() => {
+                self.disk.fail_write_after(self.random.below(3));
+            }
+            Fault::SlowDisk => {
+                self.stalled_until = self.soon(SLOW_DISK_NS);
+                self.disk.set_stalled(true);
+            }
+            Fault::FullDisk => {
+                self.full_until = self.soon(FULL_DISK_NS);
+                self.disk.set_full(u32::MAX);
+            }
+            Fault::CutConnection => return self.clients[client].cut(&self.net),
+            Fault::ClientDies => {
+                let until = self.soon(DEAD_CLIENT_NS);
+                self.clients[client].die(until, &self.net, &mut self.random);
+            }
+            Fault::ClientStalls => {
+                let until = self.soon(STALLED_CLIENT_NS);
+                self.clients[client].stall(until);
+            }
+            Fault::AgentSleeps => {
+                let until = self.soon(SLEEP_NS);
+                let agent = self.random.place(self.asleep_until.len());
+                self.asleep_until[agent] = until;
+            }
+            Fault::ClockSteps => {
+                let step = self.random.below(2 * CLOCK_STEP_NS) as i64 - CLOCK_STEP_NS as i64;
+                self.skew_ns += step;
+            }
+            Fault::CrashNode | Fault::WriteFails => return false,
+        }
+        true
+    }
+}
