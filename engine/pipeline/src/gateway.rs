@@ -16,6 +16,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use gavel_contract::{Agent, Ingress, IngressEvent, Now, Received, SessionPlan};
 use gavel_link::{Reader, Watermark, Writer};
+use gavel_types::limits::GATEWAY_ROOM_MIN;
 use gavel_types::{Command, ConnId, DisconnectCause, Nanos, TerminationCode};
 use gavel_wire::acceptor::{Acceptor, Close, Limits, Verdict};
 use gavel_wire::client;
@@ -32,12 +33,10 @@ pub const READ_BYTES_MAX: usize = 64 << 10;
 pub const HELD_BYTES: usize = 1_024;
 /// Connections whose time is checked in one duty cycle.
 const TIMERS_PER_CYCLE: usize = 8;
-/// Free slots downstream below which nothing is read.
-const ROOM_MIN: usize = 80;
 
 const _: () = assert!(HELD_BYTES >= MAX_CLIENT_FRAME_BYTES);
 // Whatever is held can be handled in one turn, and a read that the room allows adds to it.
-const _: () = assert!(ROOM_MIN * PREAMBLE_BYTES > HELD_BYTES);
+const _: () = assert!(GATEWAY_ROOM_MIN * PREAMBLE_BYTES > HELD_BYTES);
 
 /// The gateway's links to other agents.
 #[derive(Debug)]
@@ -100,6 +99,8 @@ impl<P: Ingress> Gateway<P> {
     #[must_use]
     pub fn new(plan: &SessionPlan, links: GatewayLinks, port: P) -> Self {
         let connections = plan.connections_max as usize;
+        let depth = links.commands.depth().min(links.requests.depth());
+        assert!(depth >= GATEWAY_ROOM_MIN, "a ring has the room without which nothing is read");
         Self {
             links,
             port,
@@ -266,7 +267,7 @@ impl<P: Ingress> Gateway<P> {
             return Turn::Rest;
         }
         let room = self.room();
-        if room < ROOM_MIN {
+        if room < GATEWAY_ROOM_MIN {
             conn.acceptor.on_not_read(now);
             return Turn::Again;
         }
@@ -290,7 +291,10 @@ impl<P: Ingress> Gateway<P> {
             return Turn::Rest;
         }
         let (id, uuid) = (conn.acceptor.conn(), conn.acceptor.uuid());
-        match conn.acceptor.on_gone(close) {
+        // A node that ends with a full disk cannot wait for the log; the next start's first record
+        // says that every session is disconnected. Where an answer is on its way, the log it is.
+        let at_once = self.is_stopping && self.intake_stopped && conn.acceptor.slot().is_some();
+        match conn.acceptor.on_gone(close).filter(|_| !at_once) {
             Some(command) => self.links.commands.push(command),
             None => self.links.requests.push(ToEgress::Close { conn: id, uuid, code: close.code }),
         }
@@ -400,6 +404,8 @@ impl<P: Ingress> Gateway<P> {
                 let id = conn.acceptor.conn();
                 let code = TerminationCode::ShuttingDown;
                 self.lose(id, Close { code, cause: DisconnectCause::ShuttingDown });
+            } else if self.intake_stopped {
+                // Nobody is heard, so nobody is silent.
             } else if let Some(close) = conn.acceptor.on_timer(now) {
                 let id = conn.acceptor.conn();
                 self.lose(id, close);
@@ -433,9 +439,7 @@ impl<P: Ingress> Agent for Gateway<P> {
         self.is_stopping |= self.links.stop.read().index.0 > 0;
         self.poll_transport(now);
         let moved = self.take_turns(now.mono);
-        if !self.intake_stopped {
-            self.check_timers(now.mono);
-        }
+        self.check_timers(now.mono);
         events + moved
     }
 }

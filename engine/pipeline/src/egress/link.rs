@@ -17,6 +17,10 @@ pub(super) const CONTROL_BYTES: usize = 2_048;
 /// more than it is worth.
 const RETRY_NS: u64 = 20_000;
 
+/// Most attempts to send in one turn, of at most a chunk of the pool each: a client that reads as fast
+/// as it is sent to must not hold up the others.
+const SENDS_PER_TURN: usize = 4;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LinkState {
     /// Nobody's.
@@ -45,6 +49,8 @@ pub(super) struct Link {
     pub(super) uuid: SessionUuid,
     /// The session, and the place in its live flow.
     pub(super) live: Option<(SessionSlot, Cursor)>,
+    /// Where the live flow of a closing connection ends.
+    pub(super) live_end: Option<ReportNo>,
     pub(super) resend: Option<Resend>,
     pub(super) is_dirty: bool,
     retry_at: Nanos,
@@ -58,6 +64,8 @@ pub(super) struct Link {
 pub(super) enum Pumped {
     /// Nothing is left to send.
     Idle,
+    /// The turn is over, but not what there is to send.
+    More,
     /// The socket takes no more now.
     Full,
     /// The session's flow has left the window behind, or the connection is `broken`.
@@ -76,6 +84,7 @@ impl Link {
         state: LinkState::Free,
         uuid: SessionUuid([0; 16]),
         live: None,
+        live_end: None,
         resend: None,
         is_dirty: false,
         retry_at: Nanos(0),
@@ -98,7 +107,7 @@ impl Link {
         true
     }
 
-    /// Sends what there is until nothing is left or the socket is full.
+    /// Sends what there is until nothing is left, the socket is full or the turn is over.
     pub(super) fn pump(
         &mut self,
         now: Nanos,
@@ -110,7 +119,7 @@ impl Link {
         if now < self.retry_at {
             return Pumped::Full;
         }
-        loop {
+        for _ in 0..SENDS_PER_TURN {
             let mut send = |conn, bytes: &[u8]| match port.send(conn, bytes, deadline) {
                 Sent::Bytes(sent) => Step::Sent(sent),
                 Sent::Full | Sent::TooLate => Step::Stop(Pumped::Full),
@@ -127,6 +136,7 @@ impl Link {
                 }
             }
         }
+        Pumped::More
     }
 
     /// One attempt, from the source whose turn it is.
@@ -149,9 +159,11 @@ impl Link {
             return self.turn_resend(windows, scratch, send);
         }
         let Some((slot, cursor)) = &mut self.live else { return Step::Stop(Pumped::Idle) };
-        let Some(bytes) = windows.pending(*slot, cursor) else {
-            return Step::Stop(Pumped::Stuck { broken: false });
+        let bytes = match self.live_end {
+            None => windows.pending(*slot, cursor),
+            Some(end) => windows.pending_until(*slot, cursor, end),
         };
+        let Some(bytes) = bytes else { return Step::Stop(Pumped::Stuck { broken: false }) };
         if bytes.is_empty() {
             return Step::Stop(Pumped::Idle);
         }
@@ -200,7 +212,9 @@ impl Link {
 
     /// True if nothing waits to be sent.
     pub(super) fn is_empty(&self, windows: &Windows) -> bool {
-        let live = self.live.is_none_or(|(slot, cursor)| cursor.number == windows.next(slot));
+        let live = self.live.is_none_or(|(slot, cursor)| {
+            cursor.number == self.live_end.unwrap_or_else(|| windows.next(slot))
+        });
         live && self.resend.is_none() && self.control_sent == self.control_used
     }
 }

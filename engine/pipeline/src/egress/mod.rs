@@ -91,6 +91,16 @@ pub struct Egress<P> {
 
 const NEVER: Nanos = Nanos(u64::MAX);
 
+/// What a connection's turn leaves to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    /// Something, and the socket would take it.
+    More,
+    /// Something, which the socket does not take now.
+    Blocked,
+}
+
 impl<P: Port> Egress<P> {
     /// Takes all memory.
     #[must_use]
@@ -147,16 +157,23 @@ impl<P: Port> Egress<P> {
         Envelope { sender_term: self.start.sender_term, commit, rule: AckRuleCode::Local }
     }
 
-    /// The link of a connection; its first mention opens it.
-    fn open(&mut self, conn: ConnId) -> u32 {
+    /// The link of a connection; its first mention opens it. None if it was let go before: the
+    /// log's word that it is over may overtake requests of the gateway that are still queued.
+    fn open(&mut self, conn: ConnId) -> Option<u32> {
         let at = conn.0 as u32;
         let link = &mut self.conns[at as usize];
-        if link.state == LinkState::Free {
+        // Names in a slot only rise, and a free slot keeps its last one.
+        if link.state == LinkState::Free && conn > link.conn {
             link.conn = conn;
             link.state = LinkState::Open;
         }
-        assert!(link.conn == conn, "a connection's slot is not reused before its release");
-        at
+        assert!(link.conn >= conn, "a connection's slot is not reused before its release");
+        (link.conn == conn && link.state != LinkState::Free).then_some(at)
+    }
+
+    /// The link of a connection that awaits the machine's answer.
+    fn open_for_answer(&mut self, conn: ConnId) -> u32 {
+        self.open(conn).expect("a connection is not let go before the machine has answered it")
     }
 
     fn mark(&mut self, at: u32) {
@@ -198,7 +215,10 @@ impl<P: Port> Egress<P> {
             LinkState::Stuck => self.release(at),
             LinkState::Open => {
                 let until = Nanos(now.0 + DRAIN_NS);
-                self.conns[at as usize].state = LinkState::Draining { until, code, said: false };
+                let link = &mut self.conns[at as usize];
+                link.state = LinkState::Draining { until, code, said: false };
+                // What the session says from here on is for its next connection.
+                link.live_end = link.live.map(|(slot, _)| self.windows.next(slot));
                 self.mark(at);
             }
             LinkState::Free | LinkState::Draining { .. } => {}
@@ -220,6 +240,7 @@ impl<P: Port> Egress<P> {
         let conn = link.conn;
         let is_dirty = link.is_dirty;
         *link = Link::FREE;
+        link.conn = conn;
         link.is_dirty = is_dirty;
         self.port.finish(conn);
         self.links.events.push(FromEgress::Released { conn });
@@ -234,52 +255,57 @@ impl<P: Port> Egress<P> {
         let (mut i, mut moved) = (0, 0);
         while i < self.dirty.len() {
             let at = self.dirty[i];
-            if self.pump(at, now) {
-                i += 1;
-            } else {
+            let left = self.pump(at, now);
+            moved += usize::from(left != Left::Blocked);
+            if left == Left::Nothing {
                 self.conns[at as usize].is_dirty = false;
                 self.dirty.swap_remove(i);
-                moved += 1;
+            } else {
+                i += 1;
             }
         }
         moved
     }
 
-    /// Sends on one connection. False if it has nothing left.
-    fn pump(&mut self, at: u32, now: Nanos) -> bool {
+    /// Sends on one connection.
+    fn pump(&mut self, at: u32, now: Nanos) -> Left {
         let link = &mut self.conns[at as usize];
         if matches!(link.state, LinkState::Free | LinkState::Stuck) {
-            return false;
+            return Left::Nothing;
         }
         let lag = link.live.map_or(0, |(slot, cursor)| self.windows.lag_bytes(slot, &cursor));
-        if lag > self.lag_max_bytes {
+        if lag > self.lag_max_bytes && link.state == LinkState::Open {
             self.cut_off(at, false);
-            return false;
+            return Left::Nothing;
         }
         let pumped =
             link.pump(now, self.deadline, &self.windows, &mut self.scratch, &mut self.port);
         if let Pumped::Stuck { broken } = pumped {
             self.cut_off(at, broken);
-            return false;
+            return Left::Nothing;
         }
         let due = self.beat_every[at as usize];
         if self.beat_at[at as usize] != NEVER && pumped == Pumped::Idle {
             self.beat_at[at as usize] = Nanos(now.0 + due);
         }
         match self.conns[at as usize].state {
-            LinkState::Draining { .. } => self.drain(at, now),
-            _ => pumped == Pumped::Full,
+            LinkState::Draining { .. } => self.drain(at, now, pumped),
+            _ => match pumped {
+                Pumped::Full => Left::Blocked,
+                Pumped::More => Left::More,
+                _ => Left::Nothing,
+            },
         }
     }
 
-    /// One turn of a closing connection. False once it is released.
-    fn drain(&mut self, at: u32, now: Nanos) -> bool {
+    /// One turn of a closing connection. Nothing is left once it is released.
+    fn drain(&mut self, at: u32, now: Nanos, pumped: Pumped) -> Left {
         let link = &mut self.conns[at as usize];
-        let LinkState::Draining { until, code, said } = link.state else { return false };
+        let LinkState::Draining { until, code, said } = link.state else { return Left::Nothing };
         let empty = link.is_empty(&self.windows);
         if now >= until || (empty && said) {
             self.release(at);
-            return false;
+            return Left::Nothing;
         }
         if empty {
             // The flow ends here, also if the session's goes on: Terminate is the last message.
@@ -288,7 +314,7 @@ impl<P: Port> Egress<P> {
             let room = link.say(|out| server::terminate(uuid, code, out));
             link.state = LinkState::Draining { until, code, said: room };
         }
-        true
+        if pumped == Pumped::Full { Left::Blocked } else { Left::More }
     }
 
     /// FIXP: Sequence when nothing else was sent within the interval.

@@ -40,25 +40,25 @@ impl<P: Port> Egress<P> {
         }
         match report.parse().expect("the machine makes only reports that can be read") {
             ReportBody::NegotiationAccepted(body) => {
-                let at = self.open(body.conn);
+                let at = self.open_for_answer(body.conn);
                 self.say(at, |out| server::negotiation_response(body, out));
                 let event = FromEgress::Negotiated { conn: body.conn, accepted: true };
                 self.links.events.push(event);
             }
             ReportBody::NegotiationRefused(body) => {
-                let at = self.open(body.conn);
+                let at = self.open_for_answer(body.conn);
                 self.say(at, |out| server::negotiation_reject(body, out));
                 let event = FromEgress::Negotiated { conn: body.conn, accepted: false };
                 self.links.events.push(event);
             }
             ReportBody::EstablishmentAccepted(body) => self.establish(report.session, body, now),
             ReportBody::EstablishmentRefused(body) => {
-                let at = self.open(body.conn);
+                let at = self.open_for_answer(body.conn);
                 self.say(at, |out| server::establishment_reject(body, out));
                 self.links.events.push(FromEgress::EstablishRefused { conn: body.conn });
             }
             ReportBody::ConnectionClosed(body) => {
-                let at = self.open(body.conn);
+                let at = self.open_for_answer(body.conn);
                 self.close(at, now, body.code);
             }
             other => unreachable!("{other:?} is sequenced"),
@@ -66,7 +66,7 @@ impl<P: Port> Egress<P> {
     }
 
     fn establish(&mut self, slot: SessionSlot, body: &EstablishmentAccepted, now: Nanos) {
-        let at = self.open(body.conn);
+        let at = self.open_for_answer(body.conn);
         let runs = core::mem::take(&mut self.start.term_runs);
         self.say(at, |out| server::establishment_ack(body, &runs, out));
         self.start.term_runs = runs;

@@ -26,17 +26,17 @@ impl<P: Port> Egress<P> {
         match request {
             ToEgress::RefuseNegotiate { conn, uuid, timestamp, code } => {
                 let body = NegotiationRefused { uuid, conn, timestamp, code, reserved: [0; 7] };
-                let at = self.open(conn);
+                let Some(at) = self.open(conn) else { return };
                 self.say(at, |out| server::negotiation_reject(&body, out));
             }
             ToEgress::RefuseEstablish { conn, uuid, timestamp, code } => {
                 let body = EstablishmentRefused { uuid, conn, timestamp, code, reserved: [0; 7] };
-                let at = self.open(conn);
+                let Some(at) = self.open(conn) else { return };
                 self.say(at, |out| server::establishment_reject(&body, out));
             }
             ToEgress::Retransmit { conn, request } => self.retransmit(conn, &request),
             ToEgress::Close { conn, uuid, code } => {
-                let at = self.open(conn);
+                let Some(at) = self.open(conn) else { return };
                 self.conns[at as usize].uuid = uuid;
                 self.close(at, now, code);
             }
@@ -46,7 +46,7 @@ impl<P: Port> Egress<P> {
 
     /// FIXP RetransmitRequest: one at a time, for reports that were sent and are still here.
     fn retransmit(&mut self, conn: ConnId, request: &RetransmitRequest) {
-        let at = self.open(conn);
+        let Some(at) = self.open(conn) else { return };
         let link = &self.conns[at as usize];
         if link.state != LinkState::Open {
             return;

@@ -229,6 +229,17 @@ impl Windows {
         Some(&self.pool[start + (cursor.offset_bytes + cursor.into_bytes) as usize..start + used])
     }
 
+    /// As [`Windows::pending`], but as if the flow ended before `until`.
+    pub(super) fn pending_until(
+        &self,
+        slot: SessionSlot,
+        cursor: &mut Cursor,
+        until: ReportNo,
+    ) -> Option<&[u8]> {
+        let frames = self.frames(slot, cursor, until, usize::MAX)?;
+        Some(&frames[cursor.into_bytes as usize..])
+    }
+
     /// Whole frames from the start of the one that the cursor stands at or in: those of its chunk
     /// with numbers below `until`, at most `bytes_max`, but always one if there is one. None as for
     /// [`Windows::pending`].
