@@ -54,7 +54,7 @@ pub enum Event<'a> {
 pub struct Established {
     /// Number of the next message to be submitted.
     pub next_seq: SeqNo,
-    /// Messages that are sent again, since the engine has not seen them.
+    /// Messages of an earlier connection that are sent again, since the engine has not seen them.
     pub resent: u64,
     /// Reports that the client lacks: they follow, before any newer one.
     pub missing: u64,

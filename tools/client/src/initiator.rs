@@ -411,6 +411,7 @@ impl Initiator {
                 self.pending.release_until(expected);
             }
         }
+        let resent = self.pending.sent() as u64;
         self.pending.rewind();
         self.standing = Standing::Known;
         self.state = State::Established { keepalive_ns: ns(ack.keepalive_ms) };
@@ -420,7 +421,7 @@ impl Initiator {
         }
         sink(Event::Established(Established {
             next_seq: self.pending.next_seq(),
-            resent: self.pending.len() as u64,
+            resent,
             missing: self.inflow.missing(),
             keepalive_ms: ack.keepalive_ms,
         }));

@@ -61,6 +61,12 @@ impl Pending {
         self.len
     }
 
+    /// How many were handed out to be sent, on the present connection or, before
+    /// [`Pending::rewind`], on the last one.
+    pub(crate) fn sent(&self) -> usize {
+        self.sent
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.len == self.slots.len()
     }

@@ -560,3 +560,86 @@ fn a_cancel_is_answered_by_its_own_name() {
     client.sent();
     assert!(client.receive(&new(1, 5)).unwrap_err().is_fatal(), "New answers no cancel");
 }
+
+#[test]
+fn a_message_that_is_burnt_waits_no_longer() {
+    let mut client = established();
+    client.submit(&order(1));
+    client.submit(&order(2));
+    client.submit(&order(3));
+    client.sent();
+    client.receive(&not_applied(1, 1, 2)).unwrap();
+    assert_eq!(client.initiator.in_flight(), 1);
+    client.receive(&new(2, 3)).unwrap();
+    assert_eq!(client.initiator.in_flight(), 0);
+}
+
+#[test]
+fn more_than_was_asked_for_is_not_taken() {
+    for granted in [(1, 3), (2, 1), (1, 0)] {
+        let mut client = established();
+        client.receive(&sequence(3)).unwrap();
+        assert_eq!(requests(&client.sent()), [(1, 2)]);
+        let fault = client.receive(&retransmission(granted.0, granted.1)).unwrap_err();
+        assert!(fault.is_fatal(), "{granted:?}");
+    }
+    let mut client = established();
+    assert!(client.receive(&retransmission(1, 1)).unwrap_err().is_fatal(), "nobody asked");
+}
+
+#[test]
+fn after_a_confirmed_rollback_nothing_old_is_left() {
+    let mut client = established();
+    client.submit(&order(1));
+    client.sent();
+    client.receive(&new_from(1, 1, 5)).unwrap();
+    // Waits for report 2, which will never come: the log behind it is gone.
+    client.receive(&not_applied(3, 90, 1)).unwrap();
+    client.events();
+    reestablish(&mut client);
+    let reason = client.receive(&refused(EstablishmentRejectCode::RolledBack)).unwrap_err();
+    client.disconnect(reason);
+    client.initiator.confirm_rollback();
+    client.connect();
+    client.receive(&ack(1, 1)).unwrap();
+    client.submit(&order(7));
+    client.submit(&order(8));
+    client.sent();
+    client.events();
+    // The engine begins anew, in a lower term, with the same numbers.
+    client.receive(&new_from(1, 7, 1)).unwrap();
+    client.receive(&new_from(2, 8, 1)).unwrap();
+    let events = client.events();
+    assert_eq!(numbers(&events), [1, 2], "and nothing of before: {events:?}");
+    assert_eq!(client.initiator.in_flight(), 0);
+}
+
+#[test]
+fn bytes_leave_in_any_pieces() {
+    for piece in [1_000, 33_333, 40_000, 64 << 10] {
+        let config = ClientConfig { in_flight_max: 2_000, ..config() };
+        let mut client = established_with(&config);
+        for id in 1..=2_000 {
+            client.submit(&order(id));
+        }
+        let mut bytes = Vec::new();
+        loop {
+            client.initiator.fill(client.now);
+            let ready = client.initiator.transmit();
+            let take = ready.len().min(piece);
+            bytes.extend_from_slice(&ready[..take]);
+            client.initiator.on_sent(take);
+            if take == 0 {
+                break;
+            }
+        }
+        let mut rest = &bytes[..];
+        for id in 1..=2_000 {
+            let frame = gavel_wire::frame::split(rest).unwrap().unwrap();
+            let message = gavel_wire::client::decode(&frame).unwrap();
+            assert_eq!(message, ClientMessage::Application(order(id)), "in pieces of {piece}");
+            rest = &rest[frame.whole_bytes..];
+        }
+        assert!(rest.is_empty());
+    }
+}
