@@ -179,6 +179,8 @@ pub struct BlockHeader {
 const HEADER_CRC_AT: usize = HEADER_BYTES - 4;
 
 mod fields;
+#[cfg(test)]
+mod tests;
 pub use fields::{BlockFields, DurableMark};
 
 /// Head of a record.
