@@ -6,7 +6,7 @@ use crate::{ConfigError, DEFAULT_TOML, parse_decimal};
 use gavel_contract::{
     AckRule, BookPlan, JournalPlan, Plan, RetransmitPlan, RingPlan, SessionPlan, SymbolSpec,
 };
-use gavel_types::limits::BURST;
+use gavel_types::limits::{BURST, GATEWAY_ROOM_MIN};
 use gavel_types::{Price, Qty, SymbolId};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -66,6 +66,8 @@ pub struct Settings {
 const MIB: usize = 1 << 20;
 /// Unit in which sessions take retransmission memory.
 const CHUNK_BYTES: usize = 64 << 10;
+/// Least depth of a ring that the gateway writes to.
+const GATEWAY_RING_MIN: usize = GATEWAY_ROOM_MIN.next_power_of_two();
 
 impl Settings {
     /// The embedded defaults.
@@ -262,7 +264,7 @@ impl Check<'_> {
             gateway_to_sequencer: self.depth(
                 "gateway_to_sequencer",
                 rings.gateway_to_sequencer,
-                BURST,
+                GATEWAY_RING_MIN,
             )?,
             control_to_sequencer: self.depth(
                 "control_to_sequencer",
@@ -284,7 +286,11 @@ impl Check<'_> {
                 rings.executor_to_egress,
                 4 * BURST,
             )?,
-            gateway_to_egress: self.depth("gateway_to_egress", rings.gateway_to_egress, BURST)?,
+            gateway_to_egress: self.depth(
+                "gateway_to_egress",
+                rings.gateway_to_egress,
+                GATEWAY_RING_MIN,
+            )?,
             // Egress never waits for the gateway: a connection has at most one answer under way,
             // one complaint and one release.
             egress_to_gateway: (4 * session.connections_max as usize).next_power_of_two(),
