@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 /// Longest wait for something to happen while nothing is due.
 const REST_MAX: Duration = Duration::from_millis(5);
 
+/// Longest latency told from a longer one: an hour, for which nothing here waits (ns).
+const LATENCY_MAX_NS: u64 = 3_600_000_000_000;
+
 /// What `gavel demo` is told.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DemoArgs {
@@ -147,7 +150,7 @@ fn print_story(report: &DemoReport) {
     println!();
     println!("  recovery   {:.0} ms from restart to the first new answer", report.recovery_ms);
     println!("  outage     {:.0} ms from kill to the same, as clients saw it", report.outage_ms);
-    println!("  resent     {} messages that the engine had not seen", report.resent);
+    println!("  resent     {} messages that were on their way when it died", report.resent);
     println!();
     println!("Then everything was counted.");
     println!();
@@ -203,7 +206,10 @@ pub fn demo(
     let node = start(&Setup { data: args.data.clone(), config: args.config.clone() })?;
     let sessions = usize::from(args.sessions);
     let fleet = Fleet::new(&settings.plan, node.addr(), sessions, args.seed)?;
-    let histogram = || Histogram::new(3).context("a histogram of three digits");
+    let histogram = || {
+        let histogram = Histogram::new_with_bounds(1, LATENCY_MAX_NS, 3);
+        histogram.context("a histogram of three digits")
+    };
     let latencies = Latencies { before: histogram()?, after: histogram()?, delayed: histogram()? };
     let mut demo = Demo { node, fleet, latencies, death: None, is_returning: false };
     demo.fleet.establish()?;
@@ -341,7 +347,6 @@ impl Latencies {
                 if recovered { &mut self.after } else { &mut self.delayed }
             }
         };
-        // Beyond the histogram's range is beyond an hour, which nothing here waits for.
         histogram.saturating_record(now.duration_since(intended).as_nanos() as u64);
     }
 }
