@@ -440,12 +440,14 @@ mod tests {
         let ask = |cursor: &mut Cursor, until, most| {
             numbers(windows.frames(A, cursor, ReportNo(until), most).unwrap())
         };
-        assert_eq!(ask(&mut cursor, 9, 1_000), [1, 2]);
+        assert_eq!(ask(&mut cursor, 9, 1_000), [1, 2, 3], "those of one chunk");
         assert_eq!(ask(&mut cursor, 2, 1_000), [1]);
         assert_eq!(ask(&mut cursor, 9, 39), [1]);
         assert_eq!(ask(&mut cursor, 9, 3), [1], "a frame larger than asked for still goes");
         windows.advance(A, &mut cursor, 45);
         assert_eq!((cursor.number, cursor.into_bytes), (ReportNo(3), 5));
-        assert_eq!(ask(&mut cursor, 9, 1_000), [3, 4]);
+        assert_eq!(ask(&mut cursor, 9, 1_000), [3]);
+        windows.advance(A, &mut cursor, 15);
+        assert_eq!(ask(&mut cursor, 9, 1_000), [4]);
     }
 }
