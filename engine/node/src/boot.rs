@@ -7,6 +7,7 @@
 //! Not here: agents (gavel-pipeline), ports (gavel-io).
 
 use crate::cli::Start;
+use crate::store::{Silenced, silenced};
 use crate::trace::Trace;
 use crate::watch::Watch;
 use crate::{exit, say, tile};
@@ -50,7 +51,7 @@ pub fn host() -> Host {
     Host { allowed_cpus, numa_nodes, fifo: false }
 }
 
-type Node = Assembly<Book, FileLogStore, TcpIngress, TcpEgress>;
+type Node = Assembly<Book, Silenced<FileLogStore>, TcpIngress, TcpEgress>;
 
 /// Serves until SIGINT or SIGTERM.
 ///
@@ -75,11 +76,14 @@ pub fn serve(start: Start) -> Result<(), Failure> {
         tcp::listen(settings.listen, settings.plan.session.connections_max, &clock)
             .map_err(|fault| Failure::new(exit::ADDRESS, fault))?;
     let address = ingress.local_address();
+    let (store, full_disk) = silenced(store);
     let ports = Ports { store, ingress, egress };
     let book = Book::new(&settings.plan.book);
     let mut log = directory.reader();
-    let node = assemble(&settings.plan, book, &mut log, incarnation, ports)
-        .map_err(|refusal| Failure::new(exit::RECOVERY, refusal))?;
+    let node = assemble(&settings.plan, book, &mut log, incarnation, ports).map_err(|refusal| {
+        let what = format!("the log in {}: {refusal}", settings.data_dir.display());
+        Failure::new(exit::RECOVERY, what)
+    })?;
     let locked = memory::lock_all();
     say::recovered(&start, &node.handles, began.elapsed());
     say::memory(&start, &node.handles.memory, &locked);
@@ -88,7 +92,8 @@ pub fn serve(start: Start) -> Result<(), Failure> {
         HotAlloc::Count => hot_alloc::HotMode::Count,
         HotAlloc::Abort => hot_alloc::HotMode::Abort,
     });
-    run(&start, node, &clock, &signals, || publish(&start, address))
+    let watch = Watch::new(&node.handles, full_disk, start.quiet);
+    run(&start, node, &clock, &signals, watch, || publish(&start, address))
 }
 
 /// Writes the ready file whole: whoever reads it finds the address or nothing.
@@ -164,6 +169,7 @@ fn run(
     node: Node,
     clock: &SystemClock,
     signals: &Signals,
+    mut watch: Watch,
     publish: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let Assembly { gateway, sequencer, journal, executor, egress, mut handles } = node;
@@ -208,7 +214,6 @@ fn run(
             .map_err(|fault| Failure::new(exit::USAGE, fault))?;
     }
     publish()?;
-    let mut watch = Watch::new(&handles, start.quiet);
     while !signals.wait(Watch::EVERY) {
         watch.look(&handles);
     }

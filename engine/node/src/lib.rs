@@ -10,6 +10,7 @@ pub mod boot;
 pub mod cli;
 pub mod exit;
 mod say;
+mod store;
 pub mod tile;
 mod trace;
 mod watch;

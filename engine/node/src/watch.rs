@@ -1,13 +1,15 @@
 //! Watches the node from a thread that may block, and tells the operator what changed.
 
-use gavel_link::Watermark;
+use gavel_link::{Reader, Watermark};
 use gavel_pipeline::Handles;
 use std::time::{Duration, Instant};
 
 /// What was last seen.
-#[derive(Debug)]
 pub(crate) struct Watch {
     intake: Watermark,
+    /// What the store says of a full disk.
+    full_disk: Reader<String>,
+    why: String,
     stopped: Option<Instant>,
     quiet: bool,
 }
@@ -16,12 +18,16 @@ impl Watch {
     /// How often it looks.
     pub(crate) const EVERY: Duration = Duration::from_millis(100);
 
-    pub(crate) fn new(handles: &Handles, quiet: bool) -> Self {
-        Self { intake: handles.intake.clone(), stopped: None, quiet }
+    pub(crate) fn new(handles: &Handles, full_disk: Reader<String>, quiet: bool) -> Self {
+        let intake = handles.intake.clone();
+        Self { intake, full_disk, why: String::new(), stopped: None, quiet }
     }
 
     /// Says what changed since the last look. A full disk is said even by a quiet node.
     pub(crate) fn look(&mut self, handles: &Handles) {
+        while let Some(why) = self.full_disk.pop() {
+            self.why = why;
+        }
         let stopped = self.intake.read().index.0 % 2 == 1;
         match (self.stopped, stopped) {
             (None, true) => {
@@ -29,8 +35,9 @@ impl Watch {
                 eprintln!(
                     "gaveld: INTAKE STOPPED: no room on the disk for another segment of the log. \
                      Nothing acknowledged is at risk; clients wait. Make room: intake resumes by \
-                     itself. Durable up to record {}.",
-                    handles.durable.read().index
+                     itself. Durable up to record {}. The system says: {}",
+                    handles.durable.read().index,
+                    self.why
                 );
             }
             (Some(since), false) => {
