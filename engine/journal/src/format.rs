@@ -55,7 +55,7 @@ pub const BLOCK_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a [`BlockHeader`].
 pub const HEADER_BYTES: usize = 128;
 
-/// Bytes of a [`RecordHead`].
+/// Bytes of a record before its body.
 pub const RECORD_HEAD_BYTES: usize = 20;
 
 /// The version that is written, and the only one that is read.
