@@ -7,7 +7,7 @@
 //! Limits: memory for the messages of the run.
 //! Not here: latency under a tuned host (benches); the harness that proves it.
 
-use crate::load::{Findings, Fleet};
+use crate::load::{Findings, Fleet, REST};
 use crate::outcome::Outcome;
 use crate::private_node::{PrivateNode, Setup};
 use crate::{journal, progress};
@@ -18,9 +18,6 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-
-/// Longest wait for something to happen while nothing is due.
-const REST_MAX: Duration = Duration::from_millis(5);
 
 /// Longest latency told from a longer one: an hour, for which nothing here waits (ns).
 const LATENCY_MAX_NS: u64 = 3_600_000_000_000;
@@ -246,11 +243,7 @@ impl Demo {
             let events = self.poll()?;
             self.notice_return(bar)?;
             if events == 0 {
-                let next = began + interval.mul_f64(sent as f64);
-                let rest = next.saturating_duration_since(Instant::now()).min(REST_MAX);
-                if rest > Duration::from_micros(100) {
-                    self.fleet.rest(rest)?;
-                }
+                std::thread::sleep(REST.min(interval));
             }
         }
         Ok(())

@@ -2,11 +2,11 @@
 //!
 //! Inputs -> outputs: a command line -> a verb's work and its exit status: 0 agrees, 1 disagrees or
 //! falls short, 2 could not run.
-//! Invariants: with `--json`, standard output is exactly one line of JSON and everything else goes to
-//! standard error; only what a client received is judged.
+//! Invariants: with `--json`, standard output is exactly one line of JSON and everything else goes
+//! to standard error; only what a client received is judged.
 //! Limits: memory follows what is in flight and live, not the length of a script.
-//! Not here: the session (gavel-client), the node (gavel-node, which this binary runs as a process of
-//! its own).
+//! Not here: the session (gavel-client), the node (gavel-node, which this binary runs as a process
+//! of its own).
 #![forbid(unsafe_code)]
 
 mod args;

@@ -1,14 +1,15 @@
 //! `gavel storm`: kill -9 at random moments, under load, again and again.
 //!
-//! Inputs -> outputs: a number of kills and a seed -> whether everything that was acknowledged stands.
-//! Invariants checked: after each restart every session settles, no acknowledged order is missing and
-//! none came twice (the books equal what the sessions' reports add up to), the report streams have no
-//! gap; at the end the reports and the book digest of the node's own log equal those of an
+//! Inputs -> outputs: a number of kills and a seed -> whether everything that was acknowledged
+//! stands.
+//! Invariants checked: after each restart every session settles, no acknowledged order is missing
+//! and none came twice (the books equal what the sessions' reports add up to), the report streams
+//! have no gap; at the end the reports and the book digest of the node's own log equal those of an
 //! uninterrupted run of the same messages.
 //! Limits: memory for the messages of the run.
 //! Not here: what a crash of the host loses; SIGKILL leaves the system's caches alone.
 
-use crate::load::{Findings, Fleet, Random};
+use crate::load::{Findings, Fleet, REST, Random};
 use crate::outcome::Outcome;
 use crate::private_node::{PrivateNode, Setup};
 use crate::{journal, progress};
@@ -199,7 +200,7 @@ impl Storm {
                 return Ok(());
             }
             if self.fleet.poll(&mut |_, _| {})? == 0 {
-                self.fleet.rest(Duration::from_micros(200))?;
+                std::thread::sleep(REST);
             }
         }
     }

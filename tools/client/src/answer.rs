@@ -1,19 +1,19 @@
 //! Which report answers which message.
 //!
-//! The machine applies a session's messages in the order of their numbers, and answers each by exactly
-//! one report that is of a kind with no other cause:
+//! The machine applies a session's messages in the order of their numbers, and answers each by
+//! exactly one report that is of a kind with no other cause:
 //!
 //! | message | answered by exactly one of |
 //! |---|---|
 //! | NewOrderSingle | New, Rejected |
 //! | OrderCancelRequest | Canceled as requested, OrderCancelReject |
-//! | OrderCancelReplaceRequest | Replaced, Canceled because replaced to what had filled, OrderCancelReject |
+//! | OrderCancelReplaceRequest | Replaced, Canceled as replaced to filled, OrderCancelReject |
 //! | MarketDataRequest | MarketDataSnapshotFullRefresh |
 //! | any | BusinessMessageReject, which names its number; NotApplied, which names a range |
 //!
-//! What else a session is sent (Trade, and Canceled of the rest of an immediate order) answers nothing.
-//! So the n-th answer belongs to the n-th message, and its name must be that message's; a client for
-//! which it is not has lost the engine, or the engine its mind.
+//! What else a session is sent (Trade, and Canceled of the rest of an immediate order) answers
+//! nothing. So the n-th answer belongs to the n-th message, and its name must be that message's; a
+//! client for which it is not has lost the engine, or the engine its mind.
 //!
 //! Inputs -> outputs: a message or a report in, what identifies it out.
 //! Not here: the queue of what waits (pending.rs).

@@ -2,8 +2,8 @@
 //!
 //! Inputs -> outputs: a non-blocking socket and the process's clocks on one side, the application's
 //! calls on the other.
-//! Invariants: no call blocks but [`Client::wait`] and [`Client::poll_until`]; no memory is taken after
-//! [`Client::connect`], the system's for a new connection aside.
+//! Invariants: no call blocks but [`Client::wait`] and [`Client::poll_until`]; no memory is taken
+//! after [`Client::connect`], the system's for a new connection aside.
 //! Limits: [`READS_MAX`] reads of [`IN_BYTES`] in one poll; pauses between attempts as configured.
 //! Not here: the session's rules (initiator.rs).
 
@@ -55,8 +55,8 @@ pub struct Client {
     more: bool,
 }
 
-/// Pauses between attempts: doubling, up to a quarter more or less by chance, so that clients that lost
-/// one engine do not come back in step.
+/// Pauses between attempts: doubling, up to a quarter more or less by chance, so that clients that
+/// lost one engine do not come back in step.
 struct Backoff {
     next_ms: u32,
     random: u64,
@@ -247,8 +247,8 @@ impl Client {
         }
     }
 
-    /// After [`Event::RolledBack`]: accepts that the engine lacks what was delivered, and begins anew.
-    /// Every report that the engine has is delivered again, from number 1 on.
+    /// After [`Event::RolledBack`]: accepts that the engine lacks what was delivered, and begins
+    /// anew. Every report that the engine has is delivered again, from number 1 on.
     ///
     /// # Panics
     /// If there was no rollback.
@@ -258,8 +258,8 @@ impl Client {
         self.link = Link::Waiting { until: self.lost };
     }
 
-    /// Ends the session's connection in good order. What was submitted and not answered may or may not
-    /// be applied: poll until [`Client::in_flight`] is 0 before, to know.
+    /// Ends the session's connection in good order. What was submitted and not answered may or may
+    /// not be applied: poll until [`Client::in_flight`] is 0 before, to know.
     pub fn close(mut self) {
         let now = self.now();
         if matches!(self.link, Link::Open { .. }) {

@@ -38,7 +38,8 @@ pub struct ClientConfig {
     pub backoff_min_ms: u32,
     /// Longest pause between two attempts to connect (ms).
     pub backoff_max_ms: u32,
-    /// Without an established session for so long, [`Client::poll`](crate::Client::poll) fails (ms).
+    /// Without an established session for so long, [`Client::poll`](crate::Client::poll) fails
+    /// (ms).
     pub give_up_after_ms: u32,
 }
 

@@ -14,8 +14,8 @@ pub enum Event<'a> {
     /// The session is established. `submit` works from the first time on, whether connected or not.
     Established(Established),
     /// The session's next report: every number once, in ascending order, without a gap (but for
-    /// [`Event::HistoryLost`]). A NotApplied in it names client numbers that never reached the engine
-    /// and never will be accepted.
+    /// [`Event::HistoryLost`]). A NotApplied in it names client numbers that never reached the
+    /// engine and never will be accepted.
     Report(Sequenced<'a>),
     /// Reports that the engine has no more: the application should ask for the state of its orders.
     HistoryLost {

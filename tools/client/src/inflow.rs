@@ -2,10 +2,10 @@
 //!
 //! Inputs -> outputs: sequenced messages as they arrive in; a verdict on each, and requests for
 //! retransmission, out.
-//! Invariants: `next` only rises; at most one request is open; reports of a sender whose term is not
-//! the highest seen are dropped (SAFETY 8).
-//! Limits: `early_bytes` of live reports that arrive before their turn; what does not fit is dropped
-//! and asked for again.
+//! Invariants: `next` only rises; at most one request is open; reports of a sender whose term is
+//! not the highest seen are dropped (SAFETY 8).
+//! Limits: `early_bytes` of live reports that arrive before their turn; what does not fit is
+//! dropped and asked for again.
 //! Not here: bytes of connections, what a report says.
 //! Source: FIXP 1.1, recoverable flow.
 

@@ -19,23 +19,21 @@
 //! Not here: sockets, clocks, backoff (client.rs).
 //! Source: FIXP 1.1, session initiation; SAFETY 17-20.
 
-use crate::answer::answer_of;
+mod flow;
+mod handshake;
+
 use crate::config::{Checkpoint, ClientConfig};
-use crate::event::{Counters, DisconnectReason, Established, Event, SubmitError};
-use crate::inflow::{Inflow, Refusal, Turn};
+use crate::event::{Counters, DisconnectReason, Event, SubmitError};
+use crate::inflow::Inflow;
 use crate::pending::Pending;
-use gavel_types::{
-    EstablishmentRejectCode, FlowType, IntakeState, Nanos, NegotiationRejectCode, ReportNo, SeqNo,
-    TerminationCode,
-};
+use gavel_types::{Nanos, NegotiationRejectCode, SeqNo, TerminationCode};
 use gavel_wire::acceptor::SILENCE_INTERVALS;
 use gavel_wire::client::{
-    Application, Credentials, Establish, LastReport, Negotiate, RetransmitRequest,
-    encode_establish, encode_negotiate, encode_retransmit_request, encode_sequence,
+    Application, LastReport, RetransmitRequest, encode_retransmit_request, encode_sequence,
     encode_terminate,
 };
 use gavel_wire::frame::{MAX_CLIENT_FRAME_BYTES, split_server};
-use gavel_wire::server::{self, EstablishmentAck, Sequenced, SequencedBody, ServerMessage};
+use gavel_wire::server::{self, ServerMessage};
 
 /// Most bytes that wait to be sent. Messages beyond it wait in the window.
 pub const OUT_BYTES: usize = 64 << 10;
@@ -256,37 +254,6 @@ impl Initiator {
         }
     }
 
-    fn negotiate(&mut self, now: Now) {
-        let message = Negotiate {
-            uuid: self.config.session,
-            timestamp: now.utc,
-            client_flow: FlowType::Idempotent,
-            credentials: Credentials::NONE,
-        };
-        self.state = State::Negotiating { since: now.mono };
-        self.say(now, |out| encode_negotiate(&message, out));
-    }
-
-    fn establish(&mut self, now: Now) {
-        let asked = match self.standing {
-            Standing::Unknown { next, .. } => next,
-            Standing::Known => self.pending.first(),
-            _ => SeqNo(1),
-        };
-        let message = Establish {
-            uuid: self.config.session,
-            timestamp: now.utc,
-            keepalive_ms: self.config.keepalive_ms,
-            next_seq: asked,
-            cod_type: 0,
-            cod_window_ms: 0,
-            last: self.inflow.last(),
-            credentials: Credentials::NONE,
-        };
-        self.state = State::Establishing { since: now.mono, asked };
-        self.say(now, |out| encode_establish(&message, out));
-    }
-
     /// Reads the frames in `bytes`; returns how many bytes were read. What is left is the beginning
     /// of a frame: the caller keeps it.
     ///
@@ -345,189 +312,6 @@ impl Initiator {
             // Reports may only come on a connection that carries the session.
             _ => Err(Close::Protocol("an answer to nothing that was asked")),
         }
-    }
-
-    fn on_establish_refused(
-        &mut self,
-        now: Now,
-        code: EstablishmentRejectCode,
-        sink: &mut impl FnMut(Event<'_>),
-    ) -> Result<(), Close> {
-        use EstablishmentRejectCode as Code;
-        let last = self.inflow.last();
-        match (code, self.standing) {
-            (Code::AlreadyEstablished, _) => Err(Close::AlreadyEstablished),
-            // A log that knows nothing of the session lacks every report of it.
-            (Code::RolledBack | Code::Unnegotiated, _) if last.number > ReportNo(0) => {
-                self.standing = Standing::RolledBack;
-                sink(Event::RolledBack { last });
-                Err(Close::RolledBack)
-            }
-            (Code::Unnegotiated, Standing::Unknown { negotiate: true, .. }) => {
-                Err(Close::EstablishmentRejected(code))
-            }
-            (Code::Unnegotiated, Standing::Unknown { next, .. }) => {
-                self.standing = Standing::Unknown { next, negotiate: true };
-                self.negotiate(now);
-                Ok(())
-            }
-            (Code::Unnegotiated, Standing::Known | Standing::Confirmed) => {
-                self.standing = Standing::Confirmed;
-                self.negotiate(now);
-                Ok(())
-            }
-            _ => Err(Close::EstablishmentRejected(code)),
-        }
-    }
-
-    fn on_established(
-        &mut self,
-        now: Now,
-        asked: SeqNo,
-        ack: &EstablishmentAck<'_>,
-        sink: &mut impl FnMut(Event<'_>),
-    ) -> Result<(), Close> {
-        // Numbers below `asked` that the engine lacks are burnt by Establish itself.
-        let expected = ack.expected_seq.max(asked);
-        if !self.inflow.on_established(ack.next_number) {
-            return Err(Close::Protocol("the engine has fewer reports than were delivered"));
-        }
-        match self.standing {
-            Standing::Unknown { .. } => self.pending.start_at(expected),
-            Standing::Confirmed => {
-                self.pending.release_until(expected);
-                let (from, count) = (self.pending.first(), self.pending.len() as u64);
-                self.pending.renumber(expected);
-                if count > 0 && from != expected {
-                    sink(Event::Renumbered { from, to: expected, count });
-                }
-            }
-            _ => {
-                if expected > self.pending.next_seq() {
-                    return Err(Close::Protocol(
-                        "the engine expects a number that was never given",
-                    ));
-                }
-                self.pending.release_until(expected);
-            }
-        }
-        let resent = self.pending.sent() as u64;
-        self.pending.rewind();
-        self.standing = Standing::Known;
-        self.state = State::Established { keepalive_ns: ns(ack.keepalive_ms) };
-        self.counters.established += 1;
-        if expected != asked {
-            self.say(now, |out| encode_sequence(expected, out));
-        }
-        sink(Event::Established(Established {
-            next_seq: self.pending.next_seq(),
-            resent,
-            missing: self.inflow.missing(),
-            keepalive_ms: ack.keepalive_ms,
-        }));
-        Ok(())
-    }
-
-    fn on_flow(
-        &mut self,
-        now: Now,
-        message: &ServerMessage<'_>,
-        frame: &[u8],
-        sink: &mut impl FnMut(Event<'_>),
-    ) -> Result<(), Close> {
-        match message {
-            ServerMessage::Sequenced(report) => {
-                self.on_report(now, report, frame, sink)?;
-                self.deliver_ripe(now, sink)
-            }
-            ServerMessage::Sequence { next } => {
-                self.inflow.on_sequence(*next);
-                Ok(())
-            }
-            ServerMessage::UnsequencedHeartbeat => Ok(()),
-            ServerMessage::Retransmission { next, count, .. } => {
-                if self.inflow.on_granted(now.mono, *next, *count) {
-                    Ok(())
-                } else {
-                    Err(Close::Protocol("a retransmission that nobody asked for"))
-                }
-            }
-            ServerMessage::RetransmitReject { oldest, code, .. } => {
-                match self.inflow.on_refused(now.mono, *oldest, *code) {
-                    Refusal::Later => Ok(()),
-                    Refusal::Senseless => Err(Close::RetransmitRefused),
-                    Refusal::Lost { from, until } => {
-                        self.counters.history_lost += until.0 - from.0;
-                        sink(Event::HistoryLost { from, until });
-                        self.deliver_ripe(now, sink)
-                    }
-                }
-            }
-            ServerMessage::IntakeStatus { state, reason } => {
-                sink(match state {
-                    IntakeState::Stopped => Event::IntakeStopped(*reason),
-                    IntakeState::Open => Event::IntakeResumed,
-                });
-                Ok(())
-            }
-            _ => Err(Close::Protocol("an answer to nothing that was asked")),
-        }
-    }
-
-    fn on_report(
-        &mut self,
-        now: Now,
-        report: &Sequenced<'_>,
-        frame: &[u8],
-        sink: &mut impl FnMut(Event<'_>),
-    ) -> Result<(), Close> {
-        match self.inflow.on_report(now.mono, report, frame) {
-            Turn::Deliver => {}
-            Turn::Early => return Ok(()),
-            Turn::Duplicate => {
-                self.counters.duplicates += 1;
-                return Ok(());
-            }
-            Turn::Stale => {
-                self.counters.stale_terms += 1;
-                return Ok(());
-            }
-            Turn::Dropped => {
-                self.counters.early_dropped += 1;
-                return Ok(());
-            }
-        }
-        if self.inflow.is_answer(report.number) {
-            if let SequencedBody::NotApplied(burnt) = &report.body {
-                self.pending.release_until(SeqNo(burnt.from.0.saturating_add(burnt.count)));
-            } else if let Some(answer) = answer_of(&report.body) {
-                let released = self.pending.release(answer);
-                released.map_err(|_| Close::Protocol("a report answers no message under way"))?;
-            }
-        }
-        self.counters.delivered += 1;
-        sink(Event::Report(*report));
-        Ok(())
-    }
-
-    /// Delivers what waited for the reports before it.
-    fn deliver_ripe(&mut self, now: Now, sink: &mut impl FnMut(Event<'_>)) -> Result<(), Close> {
-        let Some(ripe) = self.inflow.take_ripe() else { return Ok(()) };
-        let mut at = 0;
-        let mut outcome = Ok(());
-        while let Ok(Some(frame)) = split_server(&ripe[at..]) {
-            let whole = &ripe[at..at + frame.whole_bytes];
-            at += frame.whole_bytes;
-            let Ok(ServerMessage::Sequenced(report)) = server::decode(&frame) else {
-                unreachable!("what waits was decoded when it came");
-            };
-            outcome = self.on_report(now, &report, whole, sink);
-            if outcome.is_err() {
-                break;
-            }
-        }
-        self.inflow.give_back(ripe);
-        outcome
     }
 
     /// Looks at the time, and at what there is to send.
@@ -594,8 +378,8 @@ impl Initiator {
         self.out.len() + bytes <= OUT_BYTES
     }
 
-    /// Appends a session message. Without room nothing is said: so much waits that the engine is not
-    /// reading, and the keep-alive will end it.
+    /// Appends a session message. Without room nothing is said: so much waits that the engine is
+    /// not reading, and the keep-alive will end it.
     fn say(&mut self, now: Now, encode: impl FnOnce(&mut [u8]) -> usize) {
         let mut frame = [0; MAX_CLIENT_FRAME_BYTES];
         let bytes = encode(&mut frame);

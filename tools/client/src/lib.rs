@@ -6,11 +6,11 @@
 //! application <--Event--- inflow (ordered, once)    <-- in  <-- socket <-- engine
 //! ```
 //!
-//! Inputs -> outputs: [`Application`](gavel_wire::client::Application) messages and bytes in, bytes and
-//! [`Event`]s out.
-//! Invariants: a message that `submit` numbered is applied by the engine exactly once, or the client
-//! is told that it never will be; every report is delivered once, in order, without a gap, or the
-//! client is told which are lost; nothing is sent again that was answered.
+//! Inputs -> outputs: [`Application`](gavel_wire::client::Application) messages and bytes in, bytes
+//! and [`Event`]s out.
+//! Invariants: a message that `submit` numbered is applied by the engine exactly once, or the
+//! client is told that it never will be; every report is delivered once, in order, without a gap,
+//! or the client is told which are lost; nothing is sent again that was answered.
 //! Limits: all in [`ClientConfig`]; no memory is taken after [`Client::connect`].
 //! Not here: threads (the application polls), what orders mean, market data feeds.
 //! Source: FIXP 1.1 (idempotent client flow, recoverable server flow); SAFETY 8, 17-20.

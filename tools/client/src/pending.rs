@@ -1,7 +1,9 @@
 //! Messages that wait for their answer, kept as the bytes that were or will be sent.
 //!
-//! Inputs -> outputs: messages in, in order; frames to send out; answers in, which release the oldest.
-//! Invariants: numbers are consecutive; what was sent is a prefix; only the oldest is ever released.
+//! Inputs -> outputs: messages in, in order; frames to send out; answers in, which release the
+//! oldest.
+//! Invariants: numbers are consecutive; what was sent is a prefix; only the oldest is ever
+//! released.
 //! Limits: `in_flight_max` slots of [`SLOT_BYTES`], taken at construction.
 //! Not here: which report is an answer (answer.rs), when to send.
 

@@ -1,4 +1,5 @@
 //! The client's connection: refused, broken, and made again.
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 use gavel_client::{Client, ClientConfig, ClientError, DisconnectReason, Event};
 use gavel_types::SessionUuid;

@@ -2,8 +2,9 @@
 //!
 //! Inputs -> outputs: messages as submitted, reports as received -> live orders, a digest of the
 //! report stream, the messages in the order in which the engine answered them, and faults in words.
-//! Invariants checked: numbers ascend by one; every message is answered once, in order; an order that
-//! was acknowledged is there until a report says that it ended; every fill takes exactly its quantity.
+//! Invariants checked: numbers ascend by one; every message is answered once, in order; an order
+//! that was acknowledged is there until a report says that it ended; every fill takes exactly its
+//! quantity.
 //! Limits: memory follows the messages of a run.
 //! Not here: the other sessions (model.rs puts them together).
 
@@ -177,18 +178,9 @@ impl Ledger {
 
     /// The session's next report; gives the message that it answers, if it answers one.
     pub(crate) fn on_report(&mut self, report: &Sequenced<'_>) -> Option<Sent> {
-        self.counts.reports += 1;
-        let number = report.number.0;
-        if number < self.next_number {
-            self.counts.duplicates += 1;
-            self.fault(format!("report {number} came twice"));
+        if !self.is_next(report.number) {
             return None;
         }
-        if number > self.next_number {
-            self.counts.gaps += 1;
-            self.fault(format!("reports {} to {number} are missing", self.next_number));
-        }
-        self.next_number = number + 1;
         digest_report(&mut self.hash, report.number, &report.body);
         let index = report.stamp.index;
         match &report.body {
@@ -249,6 +241,23 @@ impl Ledger {
         }
     }
 
+    /// Counts a report; false if it came before.
+    fn is_next(&mut self, number: ReportNo) -> bool {
+        self.counts.reports += 1;
+        let number = number.0;
+        if number < self.next_number {
+            self.counts.duplicates += 1;
+            self.fault(format!("report {number} came twice"));
+            return false;
+        }
+        if number > self.next_number {
+            self.counts.gaps += 1;
+            self.fault(format!("reports {} to {number} are missing", self.next_number));
+        }
+        self.next_number = number + 1;
+        true
+    }
+
     fn answer(&mut self, index: Index, name: u64) -> Option<Sent> {
         match self.waiting.pop_front() {
             Some(sent) if name_of(&sent.message) == name => {
@@ -259,7 +268,9 @@ impl Ledger {
             }
             other => {
                 self.counts.duplicates += 1;
-                self.waiting.extend(other);
+                if let Some(sent) = other {
+                    self.waiting.push_front(sent);
+                }
                 self.fault(format!("an answer to {name}, which is not the next in flight"));
                 None
             }

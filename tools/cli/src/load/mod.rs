@@ -28,6 +28,9 @@ use trader::{Market, Trader};
 /// Most messages in flight of one session.
 pub(crate) const IN_FLIGHT_MAX: usize = 256;
 
+/// Pause while nothing happens: several sockets are polled, so none of them is waited for.
+pub(crate) const REST: Duration = Duration::from_micros(50);
+
 /// Longest time that anything may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -129,12 +132,6 @@ impl Fleet {
         }
     }
 
-    /// Waits a moment for something to happen.
-    pub(crate) fn rest(&mut self, most: Duration) -> Result<()> {
-        let desk = &mut self.desks[self.turn];
-        desk.client.wait(most).context("waiting for the node")
-    }
-
     pub(crate) fn is_established(&self) -> bool {
         self.desks.iter().all(|desk| desk.client.is_established())
     }
@@ -152,7 +149,7 @@ impl Fleet {
         let start = Instant::now();
         while !done(self) {
             if self.poll(answered)? == 0 {
-                self.rest(Duration::from_millis(1))?;
+                std::thread::sleep(REST);
             }
             ensure!(start.elapsed() < PATIENCE, "the node did not answer within {PATIENCE:?}");
         }
@@ -177,8 +174,8 @@ impl Fleet {
         self.until(answered, |fleet| fleet.is_established() && fleet.waiting() == 0)
     }
 
-    /// Asks for every book, and compares it with what the sessions' own reports add up to. Returns how
-    /// many were compared, and differences in words. The sessions must be settled.
+    /// Asks for every book, and compares it with what the sessions' own reports add up to. Returns
+    /// how many were compared, and differences in words. The sessions must be settled.
     pub(crate) fn compare_books(&mut self) -> Result<(u64, Vec<String>)> {
         let symbols: Vec<SymbolId> = self.market.symbols().collect();
         let mut different = Vec::new();

@@ -1,8 +1,8 @@
-//! The uninterrupted run: the same messages, in the order in which the engine answered them, applied
-//! by a machine in this process that nobody kills.
+//! The uninterrupted run: the same messages, in the order in which the engine answered them,
+//! applied by a machine in this process that nobody kills.
 //!
-//! Inputs -> outputs: every session's answered messages -> each session's report digest, and the book
-//! digest.
+//! Inputs -> outputs: every session's answered messages -> each session's report digest, and the
+//! book digest.
 //! Invariants: it shares the machine's code with the node, and nothing else: no log, no network, no
 //! recovery. What differs is what these lost, repeated or changed.
 //! Limits: memory for the messages of the run.

@@ -1,8 +1,8 @@
 //! Order flow of our own making: a mid price that wanders, and orders around it.
 //!
 //! Inputs -> outputs: a seed and what is live -> the next message of a session.
-//! Invariants: every message is legal for the symbols given, so that any reject is news; names are never
-//! used twice.
+//! Invariants: every message is legal for the symbols given, so that any reject is news; names are
+//! never used twice.
 //! Limits: [`LIVE_MAX`] live orders a session.
 //! Not here: sending, judging.
 

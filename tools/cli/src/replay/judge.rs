@@ -2,8 +2,9 @@
 //!
 //! Inputs -> outputs: lines become messages, and wait here for what they should bring; reports come
 //! in, and are tallied.
-//! Invariants: a line is judged once all reports of its record are here, that is when the first report
-//! of a later record arrives, so lines are judged in the order of the script, whatever is in flight.
+//! Invariants: a line is judged once all reports of its record are here, that is when the first
+//! report of a later record arrives, so lines are judged in the order of the script, whatever is in
+//! flight.
 //! Limits: memory follows messages in flight and orders live.
 //! Not here: sending, reading files.
 
@@ -216,8 +217,8 @@ impl Judge {
         Limit { cl_ord_id, symbol, side: new.side, price, qty, time_in_force }.into()
     }
 
-    /// FIX's total OrderQty less `by`: exact whatever fills are in flight. The order keeps its name, so
-    /// that requests behind this one find it whether this one is refused or not.
+    /// FIX's total OrderQty less `by`: exact whatever fills are in flight. The order keeps its
+    /// name, so that requests behind this one find it whether this one is refused or not.
     fn reduce(&mut self, id: u64, by: u64) -> Application {
         let name = self.name_of(id);
         self.wait(name, id, Expect::Reduce);
@@ -255,8 +256,8 @@ impl Judge {
         })
     }
 
-    /// The name of a script's order. If it is known to be gone the engine is asked for a name that it
-    /// never heard: that the order is unknown is the engine's to say.
+    /// The name of a script's order. If it is known to be gone the engine is asked for a name that
+    /// it never heard: that the order is unknown is the engine's to say.
     fn name_of(&mut self, id: u64) -> u64 {
         match self.names.get(&id) {
             Some(name) => *name,

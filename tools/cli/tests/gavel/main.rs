@@ -1,4 +1,5 @@
 //! `gavel` as outsiders call it: real processes, real TCP, a real disk.
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 mod replay;
 mod verbs;

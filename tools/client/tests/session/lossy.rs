@@ -165,8 +165,8 @@ fn check(world: &World, client_died: bool) {
         assert_eq!(applied, world.submitted, "every message once, in order");
         return;
     }
-    // A client that died forgot what it had in flight; what of it arrived is a prefix each time, and
-    // nothing is applied twice or out of order.
+    // A client that died forgot what it had in flight; what of it arrived is a prefix each time,
+    // and nothing is applied twice or out of order.
     let mut rest = world.submitted.iter();
     assert!(applied.iter().all(|id| rest.any(|submitted| submitted == id)), "{applied:?}");
 }
