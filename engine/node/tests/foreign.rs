@@ -2,6 +2,8 @@
 //!
 //! Needs the Python of `cargo xtask test` (GAVEL_PYTHON); says SKIPPED without it.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};

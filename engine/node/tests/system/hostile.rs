@@ -25,6 +25,13 @@ fn beside_a_healthy_client(config: &Config, attack: impl FnOnce(&Node)) {
     node.stop();
 }
 
+/// The same on one thread and on two, for what depends on who hears first of what.
+fn beside_a_healthy_client_on_one_thread_and_two(config: &Config, attack: impl Fn(&Node)) {
+    for split in [false, true] {
+        beside_a_healthy_client(&Config { split, ..config.clone() }, &attack);
+    }
+}
+
 /// Bytes without a pattern (xorshift), the same in each run.
 fn noise(seed: u64, count: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
@@ -162,7 +169,7 @@ fn half_a_frame_holds_nothing_up_and_is_waited_for_no_longer_than_anything() {
 
 #[test]
 fn a_whole_day_in_one_write_is_answered_in_order() {
-    beside_a_healthy_client(&Config::default(), |node| {
+    beside_a_healthy_client_on_one_thread_and_two(&Config::default(), |node| {
         let mut client = Client::connect(node.address, S);
         let mut bytes = say::negotiate(S);
         bytes.extend(say::establish(S, NO_HURRY_MS, 1, LastReport::default()));
@@ -195,7 +202,7 @@ fn numbers_far_ahead_are_burnt_once_and_for_all() {
 
 #[test]
 fn a_client_that_half_closes_hears_what_it_is_owed() {
-    beside_a_healthy_client(&Config::default(), |node| {
+    beside_a_healthy_client_on_one_thread_and_two(&Config::default(), |node| {
         let mut client = Client::begin(node.address, S);
         let orders: Vec<u8> = (1..=500).flat_map(say::bid).collect();
         client.send(&orders);
@@ -232,7 +239,7 @@ fn reset(client: Client) {
 #[test]
 fn a_reset_in_the_middle_of_a_frame_frees_the_session() {
     const ORDERS: u64 = 50;
-    beside_a_healthy_client(&Config::default(), |node| {
+    beside_a_healthy_client_on_one_thread_and_two(&Config::default(), |node| {
         Client::begin(node.address, S).end();
         for round in 0..50 {
             let (mut client, acked) = established_at_last(node, 1 + round * ORDERS);
@@ -269,7 +276,7 @@ fn established_at_last(node: &Node, next_seq: u64) -> (Client, Acked) {
 
 #[test]
 fn requests_for_retransmission_without_end_harm_only_who_asks() {
-    beside_a_healthy_client(&Config::default(), |node| {
+    beside_a_healthy_client_on_one_thread_and_two(&Config::default(), |node| {
         let mut client = Client::begin(node.address, S);
         let orders: Vec<u8> = (1..=20_000).flat_map(say::hopeless).collect();
         for chunk in orders.chunks(99 * 500) {
@@ -294,7 +301,7 @@ fn requests_for_retransmission_without_end_harm_only_who_asks() {
 /// back to life.
 #[test]
 fn requests_that_are_still_queued_when_the_connection_is_over_are_dropped() {
-    beside_a_healthy_client(&Config::default(), |node| {
+    beside_a_healthy_client_on_one_thread_and_two(&Config::default(), |node| {
         for session in 1..=20 {
             let mut client = Client::begin(node.address, session);
             client.send(&say::hopeless(1));
@@ -333,7 +340,7 @@ fn queries(count: u64) -> Vec<u8> {
 fn a_reader_that_never_reads_is_cut_off_and_catches_up() {
     const QUERIES: u64 = 12_000;
     let config = Config { lag_max_mib: 1, pool_mib: 64, ..Config::default() };
-    beside_a_healthy_client(&config, |node| {
+    beside_a_healthy_client_on_one_thread_and_two(&config, |node| {
         let mut client = Client::begin(node.address, S);
         fill_the_book(&mut client);
         // The sockets' buffers and the lag's bound hold less than these 24 MiB.
@@ -391,7 +398,7 @@ fn what_a_small_window_has_lost_is_refused_with_the_oldest_that_is_there() {
 fn a_closing_connection_says_nothing_that_its_successor_says() {
     const QUERIES: u64 = 8_000;
     let config = Config { lag_max_mib: 32, pool_mib: 64, ..Config::default() };
-    beside_a_healthy_client(&config, |node| {
+    beside_a_healthy_client_on_one_thread_and_two(&config, |node| {
         let mut old = Client::begin(node.address, S);
         fill_the_book(&mut old);
         old.send(&queries(QUERIES));
@@ -411,6 +418,91 @@ fn a_closing_connection_says_nothing_that_its_successor_says() {
         }
         assert!(seen < acked.next_number, "{seen} is the successor's to say");
         new.end();
+    });
+}
+
+/// However the connection ends while reports are sent again, nobody is left with half of it.
+#[test]
+fn a_retransmission_may_be_left_at_any_moment() {
+    const ORDERS: u64 = 20_000;
+    beside_a_healthy_client_on_one_thread_and_two(&Config::default(), |node| {
+        let mut client = Client::begin(node.address, S);
+        for first in (1..=ORDERS).step_by(1_000) {
+            let orders: Vec<u8> = (first..first + 1_000).flat_map(say::hopeless).collect();
+            client.send(&orders);
+            for number in first..first + 1_000 {
+                client.hear_report(number);
+            }
+        }
+        client.end();
+        for round in 0..24 {
+            let (mut client, _) = established_at_last(node, ORDERS + 1);
+            client.send(&say::retransmit(S, 1, ORDERS));
+            for _ in 0..round * 10 {
+                client.hear();
+            }
+            match round % 4 {
+                0 => drop(client),
+                1 => reset(client),
+                2 => client.stream.shutdown(Shutdown::Write).unwrap(),
+                _ => {
+                    client.send(&say::terminate(S));
+                    let mut last = None;
+                    while let Some(heard) = client.try_hear() {
+                        last = Some(heard);
+                    }
+                    let last = last.unwrap();
+                    assert!(matches!(last.message(), ServerMessage::Terminate { .. }), "{last:?}");
+                }
+            }
+        }
+        let (mut client, _) = established_at_last(node, ORDERS + 1);
+        client.hear_again(1, ORDERS);
+        client.end();
+    });
+}
+
+/// Reports that are being sent again to a client that does not read make way for others' new ones.
+#[test]
+fn a_retransmission_that_falls_out_of_the_window_ends_the_connection() {
+    const QUERIES: u64 = 14_000;
+    let config = Config { lag_max_mib: 8, pool_mib: 32, ..Config::default() };
+    beside_a_healthy_client_on_one_thread_and_two(&config, |node| {
+        let mut slow = Client::begin(node.address, S);
+        fill_the_book(&mut slow);
+        let query = |client: &mut Client, before: u64| {
+            for first in (1..=QUERIES).step_by(500) {
+                let queries: Vec<u8> =
+                    (first..first + 500).flat_map(|name| say::market_data(name, 64)).collect();
+                client.send(&queries);
+                for number in first..first + 500 {
+                    client.hear_report(before + number);
+                }
+            }
+        };
+        // 28 MiB of 32, of which sockets' buffers take some when they are sent again.
+        query(&mut slow, LEVELS);
+        slow.send(&say::retransmit(S, 1, LEVELS + QUERIES));
+        let mut other = Client::begin(node.address, 2);
+        query(&mut other, 0);
+        other.end();
+        let heard = slow.hear_next();
+        assert!(matches!(heard.message(), ServerMessage::Retransmission { .. }), "{heard:?}");
+        let mut seen = 0;
+        while let Some(heard) = slow.try_hear() {
+            seen += 1;
+            assert_eq!(heard.report().number, ReportNo(seen), "no gap before the end");
+        }
+        assert!(seen < LEVELS + QUERIES, "the window had room for all");
+        let (mut slow, acked) = established_at_last(node, LEVELS + QUERIES + 1);
+        slow.send(&say::retransmit(S, seen + 1, 1));
+        let heard = slow.hear_next();
+        let ServerMessage::RetransmitReject { oldest, .. } = heard.message() else {
+            panic!("{heard:?}")
+        };
+        assert!(oldest.0 > seen + 1);
+        slow.hear_again(oldest.0, acked.next_number - oldest.0);
+        slow.end();
     });
 }
 
@@ -456,7 +548,7 @@ fn connections_beyond_the_limit_are_closed_at_once_and_those_within_live_on() {
 #[test]
 fn coming_and_going_leaves_no_trace() {
     const ROUNDS: u32 = 2_000;
-    beside_a_healthy_client(&Config::default(), |node| {
+    beside_a_healthy_client_on_one_thread_and_two(&Config::default(), |node| {
         let before = open_files(node);
         for round in 0..ROUNDS {
             let mut stream = TcpStream::connect(node.address).unwrap();

@@ -18,7 +18,24 @@ pub(crate) struct Config {
     pub(crate) pool_mib: u32,
     pub(crate) lag_max_mib: u32,
     pub(crate) segment_mib: u32,
+    /// Who reads and who writes are on two threads, not on one.
+    pub(crate) split: bool,
 }
+
+/// Two tiles, so that the gateway and egress meet only through their rings.
+const SPLIT: &str = r#"
+name = "split"
+[[tile]]
+name = "front"
+agents = ["gateway", "sequencer", "executor"]
+cpu = "any"
+idle = "park"
+[[tile]]
+name = "back"
+agents = ["journal", "egress"]
+cpu = "any"
+idle = "park"
+"#;
 
 impl Default for Config {
     fn default() -> Self {
@@ -29,6 +46,7 @@ impl Default for Config {
             pool_mib: 8,
             lag_max_mib: 4,
             segment_mib: 4,
+            split: false,
         }
     }
 }
@@ -42,6 +60,7 @@ impl Config {
             pool_mib,
             lag_max_mib,
             segment_mib,
+            split: _,
         } = self;
         format!(
             "[node]\nhot_alloc = \"abort\"\n\
@@ -64,7 +83,14 @@ impl Place {
     pub(crate) fn new(config: &Config) -> Self {
         let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let place = Self { directory };
-        place.configure(&config.text());
+        let mut text = config.text();
+        if config.split {
+            let topology = place.path().join("split.toml");
+            std::fs::write(&topology, SPLIT).unwrap();
+            let named = format!("[node]\ntopology = \"{}\"\n", topology.display());
+            text = text.replacen("[node]\n", &named, 1);
+        }
+        place.configure(&text);
         place
     }
 
