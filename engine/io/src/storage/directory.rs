@@ -3,7 +3,8 @@
 //! Inputs -> outputs: a path in; a lock held for the life of the value, the identity, a reader and
 //! a store out.
 //! Invariants: one process at a time; no store before this start's incarnation is durable; a
-//! half-made segment (`*.tmp`) does not outlive the next start.
+//! half-made segment (`*.tmp`) does not outlive the next start; what a reader finds is durable, and
+//! no write of an earlier process lands after it looked.
 //! Limits: one directory, one filesystem.
 //! Not here: what is in the segments.
 
@@ -38,6 +39,7 @@ impl LogDirectory {
         check_owner(path)?;
         let lock = take_lock(path)?;
         remove_leftovers(path)?;
+        segment::settle(path)?;
         let identity = match identity::load(path)? {
             Some(identity) => identity,
             None => found(path)?,
@@ -90,6 +92,8 @@ impl LogDirectory {
     /// If [`LogDirectory::next_incarnation`] was not taken.
     pub fn store(&self, options: &StoreOptions) -> Result<FileLogStore, StoreFault> {
         assert!(self.started, "an incarnation is durable before anything else is written");
+        // A store of this process that was just dropped is an earlier writer too.
+        segment::settle(&self.path)?;
         let lock =
             self.lock.try_clone().map_err(|e| fault("keeping the lock of", &self.path, &e))?;
         FileLogStore::open(&self.path, lock, options)

@@ -12,6 +12,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 const PREFIX: &str = "wal-";
 const SUFFIX: &str = ".seg";
@@ -46,10 +47,54 @@ pub(super) fn list(directory: &Path) -> Result<Vec<SegmentInfo>, StoreFault> {
     Ok(found)
 }
 
-/// Opens an existing segment for writing, past the page cache if the filesystem can.
+/// Opens an existing segment for writing, past the page cache if the filesystem can. The file is
+/// locked for as long as anything refers to this opening of it, writes in flight included.
 pub(super) fn open_for_writing(path: &Path, direct: bool) -> io::Result<File> {
     let flags = if direct { libc::O_DIRECT } else { 0 };
-    OpenOptions::new().write(true).custom_flags(flags).open(path)
+    let file = OpenOptions::new().write(true).custom_flags(flags).open(path)?;
+    if try_lock(&file)? {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process still writes to it"))
+}
+
+/// Takes the file's lock if nobody has it.
+fn try_lock(file: &File) -> io::Result<bool> {
+    // SAFETY: the descriptor is open for the call; no memory is named.
+    if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+        return Ok(true);
+    }
+    let error = io::Error::last_os_error();
+    if error.raw_os_error() == Some(libc::EWOULDBLOCK) { Ok(false) } else { Err(error) }
+}
+
+/// How long writes of an earlier process may take to land.
+const SETTLE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Waits until no write of an earlier process can land any more, and makes durable what it wrote.
+///
+/// A killed process lets go of its descriptors before its io_uring requests have ended, but a
+/// request holds its file open, and so the lock that [`open_for_writing`] took. And a block that was
+/// under way may have reached the device's cache only: recovery will find it and count it, so it
+/// must not be lost after that.
+///
+/// # Errors
+/// If a segment cannot be opened or synced, or is still written to after [`SETTLE_WITHIN`].
+pub(super) fn settle(directory: &Path) -> Result<(), StoreFault> {
+    let began = Instant::now();
+    for info in list(directory)? {
+        let path = directory.join(file_name(info.segment));
+        let file = File::open(&path).map_err(|e| fault("opening", &path, &e))?;
+        while !try_lock(&file).map_err(|e| fault("locking", &path, &e))? {
+            if began.elapsed() > SETTLE_WITHIN {
+                let busy = io::Error::new(io::ErrorKind::ResourceBusy, "it is still written to");
+                return Err(fault("waiting for an earlier process's writes to", &path, &busy));
+            }
+            std::thread::yield_now();
+        }
+        file.sync_data().map_err(|e| fault("syncing", &path, &e))?;
+    }
+    Ok(())
 }
 
 /// Reads the segments of a directory: a node's own, or a copy. Takes no lock.
@@ -120,6 +165,25 @@ impl LogReader for SegmentReader {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_start_waits_for_whoever_still_writes_a_segment() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(file_name(SegmentNo(1)));
+        std::fs::write(&path, [0; 4_096]).unwrap();
+        let writer = open_for_writing(&path, false).unwrap();
+        // A request in flight holds the file as a duplicate of the descriptor does.
+        let in_flight = writer.try_clone().unwrap();
+        drop(writer);
+        let refused = open_for_writing(&path, false).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ResourceBusy);
+        let place = directory.path().to_owned();
+        let start = std::thread::spawn(move || settle(&place));
+        assert!(!start.is_finished());
+        drop(in_flight);
+        start.join().unwrap().unwrap();
+        open_for_writing(&path, false).unwrap();
+    }
 
     #[test]
     fn names_go_both_ways_and_nothing_else_is_a_segment() {
