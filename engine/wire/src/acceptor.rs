@@ -278,9 +278,10 @@ impl Acceptor {
     }
 
     /// The gateway did not read the connection until `now`, for a reason of its own (rings full,
-    /// intake stopped): the silence is not the client's.
+    /// intake stopped): the silence is not the client's, and its time to establish begins anew.
     pub fn on_not_read(&mut self, now: Nanos) {
         self.heard = now;
+        self.opened = now;
     }
 
     /// Checks the time (monotone). The connection is closing from the first Some on.

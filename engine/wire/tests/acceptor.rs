@@ -335,6 +335,9 @@ fn silence_of_the_gateway_is_not_the_clients() {
     let mut acceptor = established();
     acceptor.on_not_read(ms(10_000));
     assert_eq!(silent_until(&mut acceptor, 10_000), 12_001);
+    let mut acceptor = fresh();
+    acceptor.on_not_read(ms(10_000));
+    assert_eq!(silent_until(&mut acceptor, 10_000), 15_001);
 }
 
 #[test]
