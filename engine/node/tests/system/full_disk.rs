@@ -26,7 +26,11 @@ struct Disk {
 impl Disk {
     /// `mount` is a shell command that mounts the disk at `$1`; `$1.img` may hold an image.
     fn mount(mount: &str) -> Option<Self> {
-        let config = Config { segment_mib: 1, pool_mib: 16, ..Config::default() };
+        // Those who come while nothing is read wait for longer than this, and it is not held
+        // against them.
+        let establish_timeout_ms = 600;
+        let config =
+            Config { segment_mib: 1, pool_mib: 16, establish_timeout_ms, ..Config::default() };
         let place = Place::new(&config);
         let at = place.path().join("disk");
         std::fs::create_dir(&at).unwrap();
@@ -175,12 +179,12 @@ fn intake_stops_and_resumes(mount: &str) {
     // Somebody who leaves while nothing is read, and somebody who comes.
     let leaves = Client::begin(node.address, 2);
     let mut stopped = stopped(&disk, &node);
+    let mut comes = Client::connect(node.address, 3);
+    comes.send(&say::negotiate(3));
     quiet(&mut stopped);
     says(&node, "INTAKE STOPPED");
     assert!(node.said().contains("wal-0000000000000003.seg"), "{}", node.said());
     drop(leaves);
-    let mut comes = Client::connect(node.address, 3);
-    comes.send(&say::negotiate(3));
     let Stopped { mut client, heard } = stopped;
     disk.make_room();
     let frame = client.hear_next();
