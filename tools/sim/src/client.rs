@@ -14,7 +14,7 @@ use crate::random::Random;
 use crate::timeline::Happened;
 use gavel_client::initiator::{Initiator, Now};
 use gavel_client::{Application, Checkpoint, ClientConfig, DisconnectReason, Event};
-use gavel_types::Nanos;
+use gavel_types::{Nanos, NewOrder, Qty};
 use gavel_wire::frame::split_server;
 use std::collections::VecDeque;
 
@@ -55,6 +55,8 @@ pub struct SimClient {
     dial_at: Nanos,
     act_at: Nanos,
     stalled_until: Nanos,
+    /// It dies right after it next submits something, for so long (ns).
+    doom_ns: Option<u64>,
     mutation: Option<Mutation>,
     /// What a planted bug of the SDK would send again.
     unanswered: VecDeque<Application>,
@@ -85,8 +87,10 @@ impl SimClient {
         mutation: Option<Mutation>,
     ) -> Self {
         let addr = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        // The patient are cut off for what they do not read, not for their silence.
+        let patient = random.one_in(3);
         let config = ClientConfig {
-            keepalive_ms: random.between(200, 2_000) as u32,
+            keepalive_ms: if patient { 8_000 } else { random.between(200, 2_000) as u32 },
             in_flight_max: random.between(4, IN_FLIGHT_MAX as u64) as usize,
             retransmit_max: random.between(10, 5_000),
             early_bytes: 1 << random.between(10, 17),
@@ -108,6 +112,7 @@ impl SimClient {
             dial_at: Nanos(0),
             act_at: Nanos(0),
             stalled_until: Nanos(0),
+            doom_ns: None,
             mutation,
             unanswered: VecDeque::new(),
             again: false,
@@ -129,6 +134,16 @@ impl SimClient {
         if turn.submits && now.mono >= self.act_at {
             submitted = self.submit(turn);
             moved |= submitted > 0;
+        }
+        if submitted > 0
+            && let Some(doom_ns) = self.doom_ns.take()
+        {
+            // Its last word to its disk is that it has given these numbers.
+            self.saved = self.session.as_ref().map(Initiator::checkpoint);
+            if turn.random.one_in(2) {
+                self.write(socket, turn);
+            }
+            self.die(Nanos(now.mono.0 + doom_ns), turn.net, turn.random);
         }
         if let Some(session) = &mut self.session
             && self.socket.is_some()
@@ -233,6 +248,7 @@ impl SimClient {
                     return fail(format!("client {client} lost {from} to {until} for good"));
                 }
                 self.next_report = until.0;
+                checkers.borrow_mut().sights.see("HistoryLost");
                 checkers.borrow_mut().ledger.session(client).skip(until.0);
             }
             Event::RolledBack { last } => {
@@ -253,7 +269,7 @@ impl SimClient {
     fn submit(&mut self, turn: &mut Turn<'_>) -> u64 {
         let Some(session) = &mut self.session else { return 0 };
         let wanted = match turn.random.below(10) {
-            0 => turn.random.between(10, 60),
+            0 => turn.random.between(10, IN_FLIGHT_MAX as u64),
             _ => turn.random.between(1, 4),
         };
         let mut submitted = 0;
@@ -267,7 +283,8 @@ impl SimClient {
                 Some(message) if (n as usize) < again => *message,
                 _ => self.flow.message(turn.random),
             };
-            let Ok(seq) = session.submit(&message, turn.now.utc) else { break };
+            let sent = altered(&message, self.mutation, turn.random);
+            let Ok(seq) = session.submit(&sent, turn.now.utc) else { break };
             let asked = Asked::of(&message);
             let mut checkers = turn.checkers.borrow_mut();
             let (client, seq) = (self.client, seq.0);
@@ -277,6 +294,9 @@ impl SimClient {
                 self.unanswered.push_back(message);
             }
             submitted += 1;
+        }
+        if turn.random.one_in(4) {
+            self.saved = Some(session.checkpoint());
         }
         self.act_at = Nanos(turn.now.mono.0 + 1 + turn.random.below(self.limits.act_ns));
         submitted
@@ -311,6 +331,7 @@ impl SimClient {
         self.input.clear();
         self.seen = 0;
         self.dial_at = Nanos(turn.now.mono.0 + 1 + turn.random.below(DIAL_NS));
+        turn.checkers.borrow_mut().sights.see(&format!("{reason:?}"));
         note(turn.checkers, client, &format!("is disconnected: {reason:?}"));
         let Some(session) = &mut self.session else { return };
         session.on_disconnected(reason);
@@ -336,12 +357,18 @@ impl SimClient {
         self.stalled_until = until;
     }
 
+    /// It dies right after it next submits something, for so long (ns).
+    pub fn doom(&mut self, for_ns: u64) {
+        self.doom_ns = Some(for_ns);
+    }
+
     /// It dies, and stays dead until then. Of its memory its last checkpoint is left, or nothing.
     pub fn die(&mut self, until: Nanos, net: &Net, random: &mut Random) {
         if let Some(socket) = self.socket.take() {
             net.client_close(socket);
         }
         self.session = None;
+        self.doom_ns = None;
         self.stalled_until = until;
         if random.one_in(2) {
             self.saved = None;
@@ -389,6 +416,18 @@ impl SimClient {
     #[must_use]
     pub fn next_report(&self) -> u64 {
         self.next_report
+    }
+}
+
+/// What a planted bug of the SDK makes of a message.
+fn altered(message: &Application, mutation: Option<Mutation>, random: &mut Random) -> Application {
+    match message {
+        Application::NewOrder(order)
+            if mutation == Some(Mutation::SdkAlters) && random.one_in(50) =>
+        {
+            Application::NewOrder(NewOrder { qty: Qty(order.qty.0 + 1), ..*order })
+        }
+        _ => *message,
     }
 }
 

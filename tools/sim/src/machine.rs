@@ -6,7 +6,7 @@
 use crate::mutation::Mutation;
 use gavel_book::Book;
 use gavel_contract::{Machine, Outbox, Progress};
-use gavel_types::{Body, Command, LogRecord, NewOrder, Qty, Report, ReportBody, SessionSlot};
+use gavel_types::{Body, Command, LogRecord, NewOrder, Qty, Report, ReportBody, SessionSlot, Side};
 
 /// Of so many a planted bug spoils one.
 const SPOILED_ONE_IN: u64 = 61;
@@ -40,6 +40,12 @@ impl SimBook {
         let order = match self.mutation {
             Some(Mutation::Unrepeatable) if spoils => {
                 NewOrder { qty: Qty(order.qty.0 + 1), ..*order }
+            }
+            Some(Mutation::WrongSide)
+                if record.stamp.index.0.is_multiple_of(SPOILED_ONE_IN)
+                    && order.side == Side::Buy =>
+            {
+                NewOrder { side: Side::Sell, ..*order }
             }
             _ => return *record,
         };

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 use clap::Parser;
+use gavel_sim::check::Sights;
 use gavel_sim::run::running;
 use gavel_sim::{Case, Fault, FaultCounts, Mutation, PROFILES, Profile, hunt, run};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -27,9 +28,10 @@ struct Cli {
     /// The first seed.
     #[arg(long, value_name = "K", default_value_t = 1)]
     from: u64,
-    /// The kind of world; `--list` says which there are.
-    #[arg(long, value_name = "NAME", default_value = "storm")]
-    profile: String,
+    /// The kind of world; `--list` says which there are. Without it: storm, or the one in which the
+    /// planted bug shows.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
     /// Plant a bug: then a violation is expected, and its absence is the failure. `all` plants one
     /// after the other, and prints how many seeds each took.
     #[arg(long, value_name = "NAME")]
@@ -52,20 +54,25 @@ fn main() -> ExitCode {
         list();
         return ExitCode::SUCCESS;
     }
-    let Some(profile) = Profile::named(&cli.profile) else {
-        eprintln!("gavel-sim: no profile is named {}: try --list", cli.profile);
-        return ExitCode::from(2);
-    };
-    match cli.mutate.as_deref() {
-        None => storm(&cli, profile, None),
-        Some("all") => table(&cli, profile),
+    let mutation = match cli.mutate.as_deref() {
+        None => None,
+        Some("all") => return table(&cli),
         Some(name) => match Mutation::named(name) {
-            Some(mutation) => storm(&cli, profile, Some(mutation)),
+            Some(mutation) => Some(mutation),
             None => {
                 eprintln!("gavel-sim: no mutation is named {name}: try --list");
-                ExitCode::from(2)
+                return ExitCode::from(2);
             }
         },
+    };
+    let usual = mutation.map_or(PROFILES[0].name, Mutation::profile);
+    let name = cli.profile.as_deref().unwrap_or(usual);
+    match Profile::named(name) {
+        Some(profile) => storm(&cli, profile, mutation),
+        None => {
+            eprintln!("gavel-sim: no profile is named {name}: try --list");
+            ExitCode::from(2)
+        }
     }
 }
 
@@ -102,6 +109,7 @@ struct Sum {
     simulated: Duration,
     faults: FaultCounts,
     submitted: u64,
+    sights: Sights,
 }
 
 fn storm(cli: &Cli, profile: &'static Profile, mutation: Option<Mutation>) -> ExitCode {
@@ -118,6 +126,7 @@ fn storm(cli: &Cli, profile: &'static Profile, mutation: Option<Mutation>) -> Ex
         sum.simulated += Duration::from_nanos(outcome.elapsed.0);
         sum.faults.add(&outcome.faults);
         sum.submitted += outcome.submitted;
+        sum.sights.add(&outcome.sights);
         if outcome.violation.is_some() {
             sum.violations += 1;
             if sum.first.is_none() {
@@ -131,11 +140,11 @@ fn storm(cli: &Cli, profile: &'static Profile, mutation: Option<Mutation>) -> Ex
         bar.inc(1);
     }
     bar.finish_and_clear();
-    say(cli, &sum, began.elapsed());
+    say(cli, profile, &sum, began.elapsed());
     if sum.violations == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
-fn say(cli: &Cli, sum: &Sum, elapsed: Duration) {
+fn say(cli: &Cli, profile: &Profile, sum: &Sum, elapsed: Duration) {
     let (simulated_s, elapsed_s) = (sum.simulated.as_secs_f64(), elapsed.as_secs_f64());
     let hours_per_minute = simulated_s / 60.0 / elapsed_s.max(1e-9);
     if cli.json {
@@ -144,7 +153,7 @@ fn say(cli: &Cli, sum: &Sum, elapsed: Duration) {
         let line = json!({
             "seeds": sum.seeds,
             "from": cli.from,
-            "profile": cli.profile,
+            "profile": profile.name,
             "mutation": cli.mutate,
             "violations": sum.violations,
             "first_violation_seed": sum.first,
@@ -153,6 +162,7 @@ fn say(cli: &Cli, sum: &Sum, elapsed: Duration) {
             "simulated_hours_per_minute": hours_per_minute,
             "commands": sum.submitted,
             "faults": faults,
+            "seen": sum.sights.0,
         });
         println!("{line}");
         return;
@@ -171,13 +181,13 @@ fn say(cli: &Cli, sum: &Sum, elapsed: Duration) {
 }
 
 /// Every planted bug: how many seeds until a checker found it, and which.
-fn table(cli: &Cli, profile: &'static Profile) -> ExitCode {
+fn table(cli: &Cli) -> ExitCode {
     let bar = progress(Mutation::ALL.len() as u64);
     let began = Instant::now();
     let mut rows = Vec::new();
     for mutation in Mutation::ALL {
         bar.set_message(mutation.name());
-        rows.push((mutation, hunt(mutation, profile, cli.from, cli.seeds.min(HUNT_SEEDS))));
+        rows.push((mutation, hunt(mutation, cli.from, cli.seeds.min(HUNT_SEEDS))));
         bar.inc(1);
     }
     bar.finish_and_clear();

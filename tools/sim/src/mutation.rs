@@ -22,7 +22,7 @@ pub enum Mutation {
     IncarnationReused,
     /// After a restart the machine expects every session to begin its numbers anew.
     SequencesForgotten,
-    /// The gateway drops a message when the ring to the sequencer is half full.
+    /// The gateway drops a message when some wait in the ring to the sequencer.
     GatewayDropsWhenTight,
     /// The transport drops what a full socket did not take.
     ShortWriteForgotten,
@@ -32,15 +32,21 @@ pub enum Mutation {
     Unrepeatable,
     /// The machine loses a unit of quantity now and then.
     QuantityLost,
+    /// The machine takes a buyer for a seller now and then, and always the same.
+    WrongSide,
+    /// The store loses a completion now and then.
+    CompletionLost,
     /// The SDK sends unanswered messages again under new numbers after a reconnect.
     SdkRenumbers,
-    /// The SDK's connection forgets a message that was in its buffer when it broke.
+    /// The SDK takes what a full socket left over for sent.
     SdkForgets,
+    /// The SDK sends another quantity than it was given, now and then.
+    SdkAlters,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::DurableAtSubmit,
         Self::DurableByAnyCompletion,
         Self::LyingDisk,
@@ -53,8 +59,11 @@ impl Mutation {
         Self::SentTwice,
         Self::Unrepeatable,
         Self::QuantityLost,
+        Self::WrongSide,
+        Self::CompletionLost,
         Self::SdkRenumbers,
         Self::SdkForgets,
+        Self::SdkAlters,
     ];
 
     /// Its name on the command line.
@@ -73,8 +82,23 @@ impl Mutation {
             Self::SentTwice => "sent-twice",
             Self::Unrepeatable => "unrepeatable",
             Self::QuantityLost => "quantity-lost",
+            Self::WrongSide => "wrong-side",
+            Self::CompletionLost => "completion-lost",
+            Self::SdkAlters => "sdk-alters",
             Self::SdkRenumbers => "sdk-renumbers",
             Self::SdkForgets => "sdk-forgets",
+        }
+    }
+
+    /// The kind of world in which it shows.
+    #[must_use]
+    pub fn profile(self) -> &'static str {
+        match self {
+            // What one client alone asked for says what the book must be.
+            Self::SdkAlters => "single",
+            // No crash may hide that somebody waits for ever.
+            Self::CompletionLost => "calm",
+            _ => "storm",
         }
     }
 

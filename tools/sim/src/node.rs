@@ -51,7 +51,7 @@ impl Node {
     pub fn start(start: &Start<'_>, oracle: &mut Oracle) -> Result<Self, Violation> {
         let Start { plan, disk, net, incarnation, checkers, mutation } = *start;
         let told = checkers.borrow().durable.told();
-        let honest = oracle.extend(disk)?;
+        let honest = oracle.extend(disk, &mut checkers.borrow_mut().sights)?;
         if honest.last.index < told {
             return Err(Violation::new(
                 "survival",
@@ -92,6 +92,9 @@ impl Node {
             let checkers = &mut *checkers.borrow_mut();
             checkers.durable.on_start(last);
             let last = last.0;
+            if !cut.is_empty() {
+                checkers.sights.see("a torn block is cut");
+            }
             checkers.timeline.note(Happened::Started { incarnation, last, cut });
         }
         oracle.agree(assembly.executor.machine(), "after recovery")?;
@@ -145,6 +148,12 @@ impl Node {
     #[must_use]
     pub fn is_failed(&self) -> bool {
         self.assembly.journal.fault().is_some()
+    }
+
+    /// Times that the journal stopped intake.
+    #[must_use]
+    pub fn stops(&self) -> u64 {
+        self.assembly.journal.counts().stops
     }
 
     /// Tells it to stop.

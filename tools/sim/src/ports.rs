@@ -33,6 +33,7 @@ pub struct SimStore {
     inner: MemoryStore,
     disk: MemoryDisk,
     rim: Rim,
+    completed: u64,
 }
 
 impl SimStore {
@@ -40,7 +41,7 @@ impl SimStore {
     #[must_use]
     pub fn new(disk: &MemoryDisk, buffers: usize, buffer_bytes: usize, rim: Rim) -> Self {
         disk.set_lying(rim.mutation == Some(Mutation::LyingDisk));
-        Self { inner: disk.store(buffers, buffer_bytes), disk: disk.clone(), rim }
+        Self { inner: disk.store(buffers, buffer_bytes), disk: disk.clone(), rim, completed: 0 }
     }
 }
 
@@ -87,6 +88,11 @@ impl LogStore for SimStore {
         let alive = self.rim.crash.call();
         assert!(alive, "checked above");
         if let LogDone::Written(write) = &done {
+            self.completed += 1;
+            let spoils = self.completed.is_multiple_of(SPOILED_ONE_IN);
+            if spoils && self.rim.mutation == Some(Mutation::CompletionLost) {
+                return None;
+            }
             self.rim.checkers.borrow_mut().on_written(write, &self.disk);
         }
         Some(done)
@@ -138,7 +144,7 @@ impl SimEgress {
     }
 }
 
-/// Of so many sends a planted bug of the transport spoils one.
+/// Of so many calls a planted bug of a port spoils one.
 const SPOILED_ONE_IN: u64 = 97;
 
 impl Egress for SimEgress {

@@ -167,7 +167,7 @@ impl Profile {
             retransmit: RetransmitPlan {
                 pool_bytes: if self.is_tight { 128 << 10 } else { 8 << 20 },
                 chunk_bytes: 8 << 10,
-                lag_max_bytes: if self.is_tight { 16 << 10 } else { 128 << 10 },
+                lag_max_bytes: if self.is_tight { 16 << 10 } else { 32 << 10 },
             },
             journal: JournalPlan {
                 segment_bytes: 64 << 10,

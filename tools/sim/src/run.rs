@@ -4,7 +4,7 @@
 //! Invariants: a panic of the node is a violation of its own kind, where the build unwinds.
 //! Not here: the command line (main.rs).
 
-use crate::check::{Shared, Violation};
+use crate::check::{Shared, Sights, Violation};
 use crate::faults::FaultCounts;
 use crate::mutation::Mutation;
 use crate::profile::Profile;
@@ -44,6 +44,8 @@ pub struct Outcome {
     pub submitted: u64,
     /// Faults by kind.
     pub faults: FaultCounts,
+    /// What clients and starts met with.
+    pub sights: Sights,
     /// The last events, if a rule did not hold.
     pub timeline: String,
 }
@@ -71,6 +73,7 @@ pub fn run(case: Case) -> Outcome {
         elapsed: world.elapsed(),
         submitted: world.submitted(),
         faults: world.faults().clone(),
+        sights: checkers.borrow().sights.clone(),
         timeline: violation.as_ref().map_or(String::new(), |_| checkers.borrow().timeline.lines()),
         violation,
     };
@@ -137,7 +140,8 @@ pub struct Found {
 /// Runs seeds until a checker finds the planted bug. An assertion on the spot does not count
 /// (SAFETY 25): the next seed is tried.
 #[must_use]
-pub fn hunt(mutation: Mutation, profile: &'static Profile, from: u64, seeds: u64) -> Option<Found> {
+pub fn hunt(mutation: Mutation, from: u64, seeds: u64) -> Option<Found> {
+    let profile = Profile::named(mutation.profile()).expect("a mutation's profile is there");
     (from..from + seeds).find_map(|seed| {
         let outcome = run(Case { seed, profile, mutation: Some(mutation) });
         let Violation { checker, what } = outcome.violation?;

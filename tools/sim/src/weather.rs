@@ -10,11 +10,11 @@ use crate::timeline::Happened;
 use crate::world::World;
 use gavel_types::Nanos;
 
-const SLOW_DISK_NS: u64 = 400_000_000;
+const SLOW_DISK_NS: u64 = 3_000_000_000;
 const FULL_DISK_NS: u64 = 800_000_000;
 const DEAD_CLIENT_NS: u64 = 500_000_000;
 const STALLED_CLIENT_NS: u64 = 5_000_000_000;
-const SLEEP_NS: u64 = 300_000_000;
+const SLEEP_NS: u64 = 1_500_000_000;
 const CLOCK_STEP_NS: u64 = 2_000_000_000;
 const STOP_NS: u64 = 600_000_000;
 /// Port calls until a crash, at most.
@@ -67,8 +67,13 @@ impl World {
             }
             Fault::CutConnection => return self.clients[client].cut(&self.net),
             Fault::ClientDies => {
-                let until = self.soon(DEAD_CLIENT_NS);
-                self.clients[client].die(until, &self.net, &mut self.random);
+                let for_ns = self.soon(DEAD_CLIENT_NS).since(self.time);
+                if self.random.one_in(2) {
+                    self.clients[client].doom(for_ns);
+                } else {
+                    let until = Nanos(self.time.0 + for_ns);
+                    self.clients[client].die(until, &self.net, &mut self.random);
+                }
             }
             Fault::ClientStalls => {
                 let until = self.soon(STALLED_CLIENT_NS);

@@ -35,7 +35,7 @@ const IDLE_STEPS: u32 = 48;
 /// UTC when the world begins.
 const DAWN: u64 = 1_700_000_000_000_000_000;
 /// Virtual time between two submissions of a client in a busy stretch, at most (ns).
-const ACT_NS: u64 = 1_500_000;
+const ACT_NS: u64 = 3_000_000;
 /// Longest busy and quiet stretch (ns).
 const BUSY_NS: u64 = 12_000_000;
 const QUIET_NS: u64 = 1_500_000_000;
@@ -310,7 +310,10 @@ impl World {
 
     /// The process ends, and everything that was not safe may be lost.
     pub(crate) fn crash(&mut self) {
-        self.node = None;
+        if let Some(node) = self.node.take() {
+            let sights = &mut self.checkers.borrow_mut().sights;
+            (0..node.stops()).for_each(|_| sights.see("intake stops"));
+        }
         self.net.crash();
         self.disk = self.disk.crash(self.random.word());
         self.stop_at = NEVER;
@@ -369,7 +372,7 @@ impl World {
 impl World {
     /// What must hold in the end, of the living node and of what a last crash leaves.
     fn judge(&mut self) -> Verdict {
-        self.oracle.extend(&self.disk)?;
+        self.oracle.extend(&self.disk, &mut self.checkers.borrow_mut().sights)?;
         let node = self.node.as_ref().expect("a world at rest has a node");
         node.agree(&self.oracle)?;
         let mut checkers = self.checkers.borrow_mut();

@@ -9,11 +9,13 @@
 //! Source: SAFETY 8 and 20; DESIGN.md section 3, "Reports are a function of the log too".
 
 use super::once::{Says, answer_of};
-use super::{Once, Oracle, Verdict, Violation};
+use super::{Once, Oracle, Sights, Verdict, Violation};
 use crate::timeline::{Happened, Timeline};
 use gavel_types::{AckRuleCode, Index, Term};
 use gavel_wire::frame::split_server;
-use gavel_wire::server::{self, Envelope, MAX_SERVER_FRAME_BYTES, ServerMessage, reenvelope};
+use gavel_wire::server::{
+    self, Envelope, MAX_SERVER_FRAME_BYTES, SequencedBody, ServerMessage, reenvelope,
+};
 use xxhash_rust::xxh3::xxh3_64;
 
 const CHECKER: &str = "ledger";
@@ -59,15 +61,28 @@ impl Ledger {
     }
 
     /// A whole frame reached a client.
-    pub fn on_frame(&mut self, client: usize, frame: &[u8], timeline: &mut Timeline) -> Verdict {
+    pub fn on_frame(
+        &mut self,
+        client: usize,
+        frame: &[u8],
+        timeline: &mut Timeline,
+        sights: &mut Sights,
+    ) -> Verdict {
         let Ok(Some(split)) = split_server(frame) else {
             return fail(format!("client {client} received what is no frame"));
         };
         let report = match server::decode(&split) {
             Ok(ServerMessage::Sequenced(report)) => report,
-            Ok(_) => return Ok(()),
+            Ok(other) => {
+                sights.see(unsequenced(&other));
+                return Ok(());
+            }
             Err(fault) => return fail(format!("client {client} received no message: {fault:?}")),
         };
+        sights.see(sequenced(&report.body));
+        if report.poss_resend {
+            sights.see("sent again");
+        }
         let mut bare = [0; MAX_SERVER_FRAME_BYTES];
         let bare = &mut bare[..frame.len()];
         bare.copy_from_slice(frame);
@@ -134,12 +149,43 @@ impl SessionLedger {
     /// Reports up to `until` (not included) are lost to the client, and it was told so.
     pub fn skip(&mut self, until: u64) {
         self.walked = self.walked.max(until as usize - 1);
+        self.once.on_loss();
     }
 
     /// Reports that were received without a gap.
     #[must_use]
     pub fn walked(&self) -> u64 {
         self.walked as u64
+    }
+}
+
+fn sequenced(body: &SequencedBody<'_>) -> &'static str {
+    match body {
+        SequencedBody::NotApplied(_) => "NotApplied",
+        SequencedBody::BusinessReject(_) => "BusinessReject",
+        SequencedBody::New(_) => "New",
+        SequencedBody::Trade(_) => "Trade",
+        SequencedBody::Canceled(_) => "Canceled",
+        SequencedBody::Replaced(_) => "Replaced",
+        SequencedBody::Rejected(_) => "Rejected",
+        SequencedBody::CancelReject(_) => "CancelReject",
+        SequencedBody::MarketData(_) => "MarketData",
+    }
+}
+
+fn unsequenced(message: &ServerMessage<'_>) -> &'static str {
+    match message {
+        ServerMessage::NegotiationResponse { .. } => "NegotiationResponse",
+        ServerMessage::NegotiationReject { .. } => "NegotiationReject",
+        ServerMessage::EstablishmentAck(_) => "EstablishmentAck",
+        ServerMessage::EstablishmentReject { .. } => "EstablishmentReject",
+        ServerMessage::Sequence { .. } => "Sequence",
+        ServerMessage::Retransmission { .. } => "Retransmission",
+        ServerMessage::RetransmitReject { .. } => "RetransmitReject",
+        ServerMessage::Terminate { .. } => "Terminate",
+        ServerMessage::IntakeStatus { .. } => "IntakeStatus",
+        ServerMessage::UnsequencedHeartbeat => "UnsequencedHeartbeat",
+        ServerMessage::Sequenced(report) => sequenced(&report.body),
     }
 }
 

@@ -30,6 +30,7 @@ use crate::timeline::{Happened, Timeline};
 use gavel_journal::memory::MemoryDisk;
 use gavel_types::ConnId;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// A rule that did not hold.
@@ -67,7 +68,30 @@ pub struct Checkers {
     pub durable: Durable,
     /// What clients were told.
     pub ledger: Ledger,
+    /// What clients and starts met with, and how often: proof that a world was not idle.
+    pub sights: Sights,
     violation: Option<Violation>,
+}
+
+/// How often what was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sights(pub BTreeMap<String, u64>);
+
+impl Sights {
+    /// It was seen.
+    pub fn see(&mut self, what: &str) {
+        match self.0.get_mut(what) {
+            Some(times) => *times += 1,
+            None => drop(self.0.insert(what.to_owned(), 1)),
+        }
+    }
+
+    /// Adds another world's.
+    pub fn add(&mut self, other: &Self) {
+        for (what, times) in &other.0 {
+            *self.0.entry(what.clone()).or_default() += times;
+        }
+    }
 }
 
 /// The checkers, as everybody holds them.
@@ -102,7 +126,7 @@ impl Checkers {
 
     /// A whole frame reached a client.
     pub fn on_frame(&mut self, client: usize, frame: &[u8]) {
-        let verdict = self.ledger.on_frame(client, frame, &mut self.timeline);
+        let verdict = self.ledger.on_frame(client, frame, &mut self.timeline, &mut self.sights);
         self.judge(verdict);
     }
 }

@@ -9,13 +9,13 @@
 //! Source: DESIGN.md section 1, "the state is a function of the log alone".
 
 use super::ledger::ENVELOPE;
-use super::{Conserve, Verdict, Violation};
+use super::{Conserve, Sights, Verdict, Violation};
 use gavel_book::reference::ReferenceBook;
 use gavel_contract::{Machine, Outbox, Plan, Progress};
 use gavel_journal::memory::MemoryDisk;
 use gavel_journal::recovery::{self, Recovered};
 use gavel_pipeline::session::Sessioned;
-use gavel_types::{Index, LogRecord, Report, SessionUuid};
+use gavel_types::{Body, Index, LogRecord, Report, SessionUuid};
 use gavel_wire::server::{MAX_SERVER_FRAME_BYTES, encode_report};
 use xxhash_rust::xxh3::xxh3_64;
 use zerocopy::IntoBytes;
@@ -89,7 +89,11 @@ impl Oracle {
     ///
     /// # Errors
     /// [`Violation`] if the log is refused, or is not what it was, or does not conserve quantities.
-    pub fn extend(&mut self, disk: &MemoryDisk) -> Result<Recovered, Violation> {
+    pub fn extend(
+        &mut self,
+        disk: &MemoryDisk,
+        sights: &mut Sights,
+    ) -> Result<Recovered, Violation> {
         let Self { machine, records, told, .. } = self;
         let mut changed = None;
         let mut reader = disk.reader();
@@ -103,6 +107,9 @@ impl Oracle {
                 }
                 None => {
                     records.push(hash);
+                    if let Ok(Body::Disconnect(gone)) = record.command.parse() {
+                        sights.see(&format!("disconnected: {:?}", gone.cause));
+                    }
                     let progress = machine.apply(record, told);
                     assert!(progress == Progress::Done, "nothing pauses when there is room");
                 }

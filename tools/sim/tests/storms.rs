@@ -1,0 +1,83 @@
+//! Seeds in bulk, and again those that once found something.
+//!
+//! A failure prints the seed, the last events and the command that plays it again.
+
+use gavel_sim::{Case, Outcome, PROFILES, Profile, run};
+
+/// Seeds of each profile in a run of the tests.
+const SEEDS: u64 = 25;
+
+/// (profile, seed, what it found).
+const REGRESSIONS: &[(&str, u64, &str)] = &[
+    ("storm", 1, "the simulator: a cancel that the gateway refuses is answered by its name alone"),
+    ("tight", 5, "the simulator: an answer may be in history that the client was told is lost"),
+];
+
+fn held(seed: u64, profile: &'static Profile) -> Outcome {
+    let outcome = run(Case { seed, profile, mutation: None });
+    assert!(outcome.violation.is_none(), "{}", outcome.report());
+    outcome
+}
+
+#[test]
+fn every_profile_holds() {
+    for profile in PROFILES {
+        for seed in 1..=SEEDS {
+            let outcome = held(seed, profile);
+            // SAFETY 25: what a seed must be at least.
+            assert!(outcome.elapsed.0 >= 60_000_000_000, "seed {seed} of {}", profile.name);
+            assert!(outcome.submitted >= 5_000, "seed {seed} of {}", profile.name);
+            let stormy = profile.faults.is_empty() || outcome.faults.total() >= 5;
+            assert!(stormy, "seed {seed} of {}: {:?}", profile.name, outcome.faults);
+        }
+    }
+}
+
+#[test]
+fn seeds_that_found_something_hold() {
+    for (name, seed, _what) in REGRESSIONS {
+        held(*seed, Profile::named(name).expect("a profile of that name"));
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_world_bit_for_bit() {
+    for profile in PROFILES {
+        let (one, two, other) = (held(77, profile), held(77, profile), held(78, profile));
+        assert_eq!((one.hash, one.step, one.elapsed), (two.hash, two.step, two.elapsed));
+        assert_eq!((one.faults, one.sights), (two.faults, two.sights));
+        assert_ne!(one.hash, other.hash, "{}", profile.name);
+    }
+}
+
+#[test]
+fn storms_meet_with_what_they_are_for() {
+    let mut seen = gavel_sim::check::Sights::default();
+    for name in ["storm", "tight", "clients"] {
+        for seed in 101..=108 {
+            seen.add(&held(seed, Profile::named(name).expect("a profile of that name")).sights);
+        }
+    }
+    for what in [
+        "NotApplied",
+        "BusinessReject",
+        "Trade",
+        "MarketData",
+        "Retransmission",
+        "RetransmitReject",
+        "HistoryLost",
+        "IntakeStatus",
+        "sent again",
+        "a torn block is cut",
+        "intake stops",
+        "disconnected: PeerClosed",
+        "disconnected: SlowReader",
+        "disconnected: KeepaliveTimeout",
+        "disconnected: ShuttingDown",
+        "AlreadyEstablished",
+        "AnswerTimeout",
+        "KeepaliveTimeout",
+    ] {
+        assert!(seen.0.contains_key(what), "no storm met with {what}: {seen:?}");
+    }
+}
