@@ -322,3 +322,138 @@ fn name_of(message: &Application) -> u64 {
         Application::Refused(refused) => refused.ref_id,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gavel_client::Limit;
+    use gavel_types::{
+        AckRuleCode, ExecId, ExecNew, ExecTrade, Nanos, OrdStatus, OrderId, Stamp, Term,
+        TimeInForce, TrdMatchId,
+    };
+    use gavel_wire::server::Envelope;
+
+    fn report(number: u64, body: SequencedBody<'_>) -> Sequenced<'_> {
+        let stamp = Stamp { index: Index(number), term: Term(1), time: Nanos(1) };
+        let (sender_term, commit, rule) = (Term(1), Index(number), AckRuleCode::Local);
+        let envelope = Envelope { sender_term, commit, rule };
+        Sequenced { number: ReportNo(number), stamp, envelope, poss_resend: false, body }
+    }
+
+    fn order(name: u64, leaves: u64) -> OrderState {
+        OrderState {
+            order_id: OrderId(name),
+            cl_ord_id: ClOrdId(name),
+            price: Price(5),
+            qty: Qty(10),
+            leaves_qty: Qty(leaves),
+            cum_qty: Qty(10 - leaves),
+            symbol: SymbolId(1),
+            side: Side::Buy,
+            ord_status: OrdStatus::New,
+            detail: b'N',
+            reserved: 0,
+        }
+    }
+
+    fn new(number: u64, name: u64) -> Sequenced<'static> {
+        let exec_id = ExecId(number);
+        report(number, SequencedBody::New(ExecNew { order: order(name, 10), exec_id }))
+    }
+
+    fn trade(number: u64, name: u64, last_qty: u64, leaves: u64) -> Sequenced<'static> {
+        let body = ExecTrade {
+            order: order(name, leaves),
+            exec_id: ExecId(number),
+            last_px: Price(5),
+            last_qty: Qty(last_qty),
+            trd_match_id: TrdMatchId(1),
+        };
+        report(number, SequencedBody::Trade(body))
+    }
+
+    /// A ledger that waits for the answers to orders 1 and 2.
+    fn ledger() -> Ledger {
+        let mut ledger = Ledger::new(HashMap::new());
+        for name in 1..=2 {
+            let limit = Limit {
+                cl_ord_id: ClOrdId(name),
+                symbol: SymbolId(1),
+                side: Side::Buy,
+                price: Price(5),
+                qty: Qty(10),
+                time_in_force: TimeInForce::Gtc,
+            };
+            let now = Instant::now();
+            let (seq, message) = (SeqNo(name), limit.into());
+            ledger.on_submitted(Sent { seq, message, intended: now, submitted: now });
+        }
+        ledger
+    }
+
+    fn after(reports: &[Sequenced<'_>]) -> Counts {
+        let mut ledger = ledger();
+        for report in reports {
+            ledger.on_report(report);
+        }
+        ledger.counts()
+    }
+
+    #[test]
+    fn what_is_right_has_no_fault() {
+        let counts = after(&[new(1, 1), new(2, 2), trade(3, 1, 4, 6), trade(4, 1, 6, 0)]);
+        assert_eq!((counts.faults, counts.answered, counts.reports), (0, 2, 4));
+    }
+
+    #[test]
+    fn a_lost_report_is_a_gap() {
+        assert_eq!(after(&[new(1, 1), new(3, 2)]).gaps, 1);
+    }
+
+    #[test]
+    fn a_repeated_report_is_a_duplicate() {
+        assert_eq!(after(&[new(1, 1), new(1, 1)]).duplicates, 1);
+    }
+
+    #[test]
+    fn an_order_accepted_twice_is_a_duplicate() {
+        assert!(after(&[new(1, 1), new(2, 1)]).duplicates > 0);
+    }
+
+    #[test]
+    fn an_order_that_the_engine_forgot_is_missing() {
+        let reject = gavel_types::CancelReject {
+            cl_ord_id: ClOrdId(2),
+            orig_cl_ord_id: ClOrdId(1),
+            order_id: OrderId(0),
+            reason: gavel_types::CancelRejectReason::UnknownOrder,
+            ord_status: OrdStatus::Rejected,
+            response_to: b'1',
+            reserved: [0; 5],
+        };
+        let reject = report(2, SequencedBody::CancelReject(reject));
+        assert_eq!(after(&[new(1, 1), reject]).missing, 1);
+    }
+
+    #[test]
+    fn quantities_that_do_not_add_up_are_faults() {
+        assert_eq!(after(&[new(1, 1), trade(2, 1, 4, 5)]).faults, 1);
+        assert_eq!(after(&[new(1, 1), trade(2, 1, 10, 0), trade(3, 1, 1, 0)]).faults, 1);
+    }
+
+    #[test]
+    fn any_changed_bit_changes_the_digest_and_the_envelope_does_not() {
+        let digest = |report: &Sequenced<'_>| {
+            let mut hash = Sha256::new();
+            digest_report(&mut hash, report.number, &report.body);
+            hash.finalize()
+        };
+        let mut elsewhere = new(1, 1);
+        elsewhere.envelope.commit = Index(99);
+        elsewhere.stamp.index = Index(77);
+        elsewhere.poss_resend = true;
+        assert_eq!(digest(&new(1, 1)), digest(&elsewhere));
+        assert_ne!(digest(&new(1, 1)), digest(&new(2, 1)));
+        assert_ne!(digest(&trade(1, 1, 4, 6)), digest(&trade(1, 1, 4, 5)));
+    }
+}

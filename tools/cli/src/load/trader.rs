@@ -6,6 +6,7 @@
 //! Limits: [`LIVE_MAX`] live orders a session.
 //! Not here: sending, judging.
 
+use super::IN_FLIGHT_MAX;
 use super::ledger::{Ledger, Live};
 use super::random::Random;
 use gavel_client::{Application, Limit};
@@ -110,8 +111,8 @@ impl Trader {
             let name = self.names[at];
             match ledger.live().get(&name) {
                 Some(live) => return Some((name, *live)),
-                // It may be on its way yet: only what is old is forgotten.
-                None if name + 10_000 < self.last_name || self.random.percent(50) => {
+                // What is that old was answered, so it is gone; the rest may be on its way.
+                None if name + (IN_FLIGHT_MAX as u64) < self.last_name => {
                     self.names.swap_remove(at);
                 }
                 None => {}
