@@ -29,6 +29,18 @@ pub(crate) enum Verb {
     Journal(JournalVerb),
 }
 
+impl Verb {
+    /// True if standard output is to be one line of JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        match self {
+            Self::Replay(args) => args.json,
+            Self::Demo(args) => args.json,
+            Self::Storm(args) => args.json,
+            Self::Journal(JournalVerb::Digest { json, .. }) => *json,
+        }
+    }
+}
+
 const AFTER_HELP: &str = "\
 Exit status: 0 agrees, 1 disagrees or falls short, 2 could not run. With --json, standard output is \
 one line of JSON.

@@ -45,15 +45,19 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             };
         }
     };
-    let done = match args.verb {
-        Verb::Replay(args) => replay::run(&args),
-        Verb::Demo(args) => demo::run(&args),
-        Verb::Storm(args) => storm::run(&args),
-        Verb::Journal(verb) => journal::run(&verb),
+    let json = args.verb.is_json();
+    let done = match &args.verb {
+        Verb::Replay(args) => replay::run(args),
+        Verb::Demo(args) => demo::run(args),
+        Verb::Storm(args) => storm::run(args),
+        Verb::Journal(verb) => journal::run(verb),
     };
     done.unwrap_or_else(|error| {
         eprintln!("gavel: {error:#}");
-        Outcome::CouldNotRun
+        if json {
+            println!("{}", serde_json::json!({ "error": format!("{error:#}") }));
+        }
+        Outcome::of(&error)
     })
     .into()
 }

@@ -12,6 +12,7 @@ mod trader;
 
 pub(crate) use random::Random;
 
+use crate::outcome::{Broken, judge};
 use crate::session;
 use anyhow::{Context, Result, ensure};
 use gavel_client::{Client, ClientConfig, Event};
@@ -94,19 +95,21 @@ impl Fleet {
         let mut events = 0;
         for Desk { client, ledger, .. } in &mut self.desks {
             let (resent, rolled_back) = (&mut self.resent, &mut self.rolled_back);
-            events += client.poll(&mut |event| match event {
-                Event::Report(report) => {
-                    if let Some(sent) = ledger.on_report(&report) {
-                        answered(&sent, Instant::now());
+            events += client
+                .poll(&mut |event| match event {
+                    Event::Report(report) => {
+                        if let Some(sent) = ledger.on_report(&report) {
+                            answered(&sent, Instant::now());
+                        }
                     }
-                }
-                Event::HistoryLost { from, until } => ledger.on_lost(from, until),
-                Event::Established(how) => *resent += how.resent,
-                Event::RolledBack { .. } => *rolled_back = true,
-                _ => {}
-            })?;
+                    Event::HistoryLost { from, until } => ledger.on_lost(from, until),
+                    Event::Established(how) => *resent += how.resent,
+                    Event::RolledBack { .. } => *rolled_back = true,
+                    _ => {}
+                })
+                .map_err(judge)?;
         }
-        ensure!(!self.rolled_back, "the node lost reports that it had sent");
+        ensure!(!self.rolled_back, Broken::RolledBack);
         Ok(events)
     }
 

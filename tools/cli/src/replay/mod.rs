@@ -10,7 +10,7 @@ mod script;
 
 pub use judge::Tally;
 
-use crate::outcome::Outcome;
+use crate::outcome::{self, Broken, Outcome};
 use crate::private_node::{PrivateNode, Setup};
 use crate::progress;
 use crate::session;
@@ -290,19 +290,22 @@ impl<'a> Run<'a> {
 
     fn poll(&mut self) -> Result<usize> {
         let (judge, outages) = (&mut self.judge, &mut self.outages);
-        let events = self.client.poll(&mut |event| match event {
-            Event::Report(report) => judge.on_report(&report),
-            Event::HistoryLost { from, until } => judge.on_lost(until.0 - from.0),
-            Event::Established(how) => {
-                outages.resent += how.resent;
-                if let Some(since) = outages.since.take() {
-                    outages.longest = outages.longest.max(since.elapsed());
+        let events = self
+            .client
+            .poll(&mut |event| match event {
+                Event::Report(report) => judge.on_report(&report),
+                Event::HistoryLost { from, until } => judge.on_lost(until.0 - from.0),
+                Event::Established(how) => {
+                    outages.resent += how.resent;
+                    if let Some(since) = outages.since.take() {
+                        outages.longest = outages.longest.max(since.elapsed());
+                    }
                 }
-            }
-            Event::RolledBack { .. } => outages.rolled_back = true,
-            _ => {}
-        })?;
-        ensure!(!self.outages.rolled_back, "the node lost reports that it had sent");
+                Event::RolledBack { .. } => outages.rolled_back = true,
+                _ => {}
+            })
+            .map_err(outcome::judge)?;
+        ensure!(!self.outages.rolled_back, Broken::RolledBack);
         Ok(events)
     }
 

@@ -46,6 +46,9 @@ fn a_directory_without_a_log_is_left_alone() {
     let output = gavel(dir.path(), &["journal", "digest", "nothing"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(!dir.path().join("nothing").exists(), "looking makes nothing");
+    let (status, said) = gavel_json(dir.path(), &["journal", "digest", "nothing"]);
+    assert_eq!(status, 2);
+    assert!(said["error"].as_str().unwrap().contains("nothing is no node's data directory"));
 }
 
 #[test]
