@@ -372,7 +372,7 @@ impl<P: Ingress> Gateway<P> {
         #[cfg(feature = "mutate")]
         if self.mutation == Some(crate::Mutation::DropsWhenTight)
             && matches!(&verdict, Verdict::Log(command) if command.client_seq.0 > 0)
-            && self.links.commands.free() < self.links.commands.depth() / 2
+            && self.links.commands.depth() - self.links.commands.free() >= crate::mutation::TIGHT
         {
             return;
         }
