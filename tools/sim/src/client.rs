@@ -45,6 +45,7 @@ pub struct SimClient {
     session: Option<Initiator>,
     socket: Option<Socket>,
     input: Vec<u8>,
+    scratch: Box<[u8]>,
     /// Bytes of `input` that the checkers have seen.
     seen: usize,
     life: u32,
@@ -104,6 +105,7 @@ impl SimClient {
             config,
             socket: None,
             input: Vec::new(),
+            scratch: vec![0; READ_BYTES].into(),
             seen: 0,
             life: 1,
             saved: None,
@@ -183,13 +185,12 @@ impl SimClient {
         if !turn.net.has_news(socket) {
             return false;
         }
-        let mut into = [0; READ_BYTES];
         let most = 1 + turn.random.place(READ_BYTES);
-        let Some(bytes) = turn.net.client_recv(socket, &mut into[..most]) else {
+        let Some(bytes) = turn.net.client_recv(socket, &mut self.scratch[..most]) else {
             self.disconnect(DisconnectReason::PeerClosed, turn);
             return true;
         };
-        self.input.extend_from_slice(&into[..bytes]);
+        self.input.extend_from_slice(&self.scratch[..bytes]);
         self.show(&mut turn.checkers.borrow_mut());
         let mut verdict = Ok(());
         let Some(mut session) = self.session.take() else { return false };

@@ -170,7 +170,7 @@ impl Profile {
                 lag_max_bytes: if self.is_tight { 16 << 10 } else { 32 << 10 },
             },
             journal: JournalPlan {
-                segment_bytes: 64 << 10,
+                segment_bytes: (32 << 10) << random.below(2),
                 block_bytes_max: 4_096 << random.below(4),
                 blocks_in_flight_max: random.between(1, 8) as usize,
                 seal_after_ms: random.between(1, 50) as u32,

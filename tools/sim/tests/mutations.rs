@@ -19,7 +19,7 @@ const TABLE: &[(Mutation, u64, &[&str])] = &[
     (Mutation::WrongSide, 3, &["ledger", "oracle"]),
     (Mutation::CompletionLost, 10, &["liveness"]),
     (Mutation::SdkRenumbers, 3, &["once"]),
-    (Mutation::SdkForgets, 3, &["session"]),
+    (Mutation::SdkForgets, 3, &["session", "once"]),
     (Mutation::SdkAlters, 3, &["replay"]),
 ];
 
