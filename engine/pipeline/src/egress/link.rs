@@ -224,3 +224,49 @@ fn frame_length(bytes: &[u8]) -> usize {
     let length = bytes.first_chunk::<4>().map(|length| u32::from_be_bytes(*length));
     length.expect("a frame has a header") as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gavel_contract::RetransmitPlan;
+
+    /// Takes all that it is given, and counts how often.
+    struct Greedy(usize);
+
+    impl Port for Greedy {
+        fn send(&mut self, _: ConnId, bytes: &[u8], _: Deadline) -> Sent {
+            self.0 += 1;
+            Sent::Bytes(bytes.len())
+        }
+
+        fn finish(&mut self, _: ConnId) {}
+    }
+
+    #[test]
+    fn a_reader_that_takes_all_gives_others_their_turn() {
+        const SLOT: SessionSlot = SessionSlot(0);
+        const CHUNKS: usize = 10;
+        let plan =
+            RetransmitPlan { pool_bytes: CHUNKS * 64, chunk_bytes: 64, lag_max_bytes: 1 << 20 };
+        let mut windows = Windows::new(&plan, 1, 64);
+        let cursor = windows.end(SLOT);
+        for number in 1..=CHUNKS as u64 {
+            windows.append(SLOT, ReportNo(number), |into| {
+                into[..4].copy_from_slice(&64_u32.to_be_bytes());
+                64
+            });
+        }
+        let mut link = Link { state: LinkState::Open, live: Some((SLOT, cursor)), ..Link::FREE };
+        let mut port = Greedy(0);
+        let mut turns = Vec::new();
+        while turns.last() != Some(&Pumped::Idle) {
+            let sent = port.0;
+            let pumped = link.pump(Nanos(0), Deadline::Never, &windows, &mut [], &mut port);
+            assert!(port.0 - sent <= SENDS_PER_TURN);
+            turns.push(pumped);
+        }
+        assert_eq!(turns, [Pumped::More, Pumped::More, Pumped::Idle]);
+        assert_eq!(port.0, CHUNKS);
+        assert!(link.is_empty(&windows));
+    }
+}
