@@ -244,8 +244,13 @@ impl Node {
 
     /// Asks it to stop, as an operator does.
     pub(crate) fn terminate(&self) {
-        let sent = Command::new("kill").args(["-TERM", &self.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+        self.signal("TERM");
+    }
+
+    /// Sends a signal, by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.id().to_string()]).status();
+        assert!(sent.unwrap().success());
     }
 
     /// Waits for its end.
