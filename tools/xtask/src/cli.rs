@@ -44,8 +44,12 @@ enum Command {
     /// Every test whose name begins with fuzz_ is one target; plain `cargo xtask test` runs each of
     /// them briefly.
     Fuzz(FuzzArgs),
+    /// Run whole nodes in virtual time under faults: hands over to `gavel-sim`.
+    ///
+    /// `cargo xtask sim --list` names the kinds of world and the bugs that can be planted.
+    Sim(Rest),
     /// Show what Gavel does: hands over to `gavel demo`.
-    Demo(DemoArgs),
+    Demo(Rest),
     /// What .ci/run runs: doctor, check, test, and short runs of the whole system.
     ///
     /// Stops at the first failure, names it, and says how to run that step alone.
@@ -93,8 +97,8 @@ fn seconds() -> RangedU64ValueParser {
 }
 
 #[derive(Debug, Args)]
-struct DemoArgs {
-    /// Handed to `gavel demo` as they are.
+struct Rest {
+    /// Handed over as they are.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
     rest: Vec<String>,
 }
@@ -120,14 +124,23 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Tidy => tidy::run(&workspace),
         Command::Test(args) => test::run(&workspace, &args),
         Command::Fuzz(args) => fuzz::run(&workspace, &args),
-        Command::Demo(args) => demo(&workspace, &args.rest),
+        Command::Sim(args) => hand_over(&workspace, "gavel-sim", "gavel-sim", &[], &args.rest),
+        Command::Demo(args) => hand_over(&workspace, "gavel-cli", "gavel", &["demo"], &args.rest),
         Command::Ci => ci::run(&workspace),
     }
 }
 
-fn demo(workspace: &Workspace, rest: &[String]) -> anyhow::Result<bool> {
-    let mut cargo = workspace.cargo(["run", "--release", "-p", "gavel-cli", "--bin", "gavel"]);
-    cargo.args(["--", "demo"]).args(rest);
+/// Runs a program of the workspace, and answers with its exit status.
+fn hand_over(
+    workspace: &Workspace,
+    package: &str,
+    program: &str,
+    first: &[&str],
+    rest: &[String],
+) -> anyhow::Result<bool> {
+    let mut cargo =
+        workspace.cargo(["run", "--quiet", "--release", "-p", package, "--bin", program]);
+    cargo.arg("--").args(first).args(rest);
     workspace.succeeds(&mut cargo)
 }
 
@@ -151,6 +164,9 @@ mod tests {
         let cli = Cli::parse_from(["cargo xtask", "demo", "--fast", "x"]);
         let Command::Demo(args) = cli.command else { panic!("demo is demo") };
         assert_eq!(args.rest, ["--fast", "x"]);
+        let cli = Cli::parse_from(["cargo xtask", "sim", "--seeds", "3", "--json"]);
+        let Command::Sim(args) = cli.command else { panic!("sim is sim") };
+        assert_eq!(args.rest, ["--seeds", "3", "--json"]);
     }
 
     #[test]
