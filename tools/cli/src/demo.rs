@@ -9,6 +9,7 @@
 
 use crate::load::{Findings, Fleet, REST};
 use crate::outcome::Outcome;
+use crate::pause::pause;
 use crate::private_node::{PrivateNode, Setup};
 use crate::{journal, progress};
 use anyhow::{Context, Result};
@@ -243,7 +244,7 @@ impl Demo {
             let events = self.poll()?;
             self.notice_return(bar)?;
             if events == 0 {
-                std::thread::sleep(REST.min(interval));
+                pause(REST.min(interval));
             }
         }
         Ok(())

@@ -14,6 +14,7 @@ pub mod demo;
 pub mod journal;
 mod load;
 mod outcome;
+mod pause;
 pub mod private_node;
 mod progress;
 pub mod replay;

@@ -6,6 +6,7 @@
 //! Limits: [`READY_MAX`] from start to serving.
 //! Not here: what the node does.
 
+use crate::pause::pause;
 use anyhow::{Context, Result, bail};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -130,7 +131,7 @@ impl PrivateNode {
             if Instant::now() > until {
                 bail!("the private node did not serve within {READY_MAX:?}");
             }
-            std::thread::sleep(Duration::from_millis(1));
+            pause(Duration::from_millis(1));
         }
         let text = std::fs::read_to_string(self.ready_file()).context("the ready file")?;
         let addr = text.trim().parse().with_context(|| format!("the ready file says {text:?}"))?;

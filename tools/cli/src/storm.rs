@@ -11,6 +11,7 @@
 
 use crate::load::{Findings, Fleet, REST, Random};
 use crate::outcome::Outcome;
+use crate::pause::pause;
 use crate::private_node::{PrivateNode, Setup};
 use crate::{journal, progress};
 use anyhow::Result;
@@ -200,7 +201,7 @@ impl Storm {
                 return Ok(());
             }
             if self.fleet.poll(&mut |_, _| {})? == 0 {
-                std::thread::sleep(REST);
+                pause(REST);
             }
         }
     }
@@ -216,7 +217,7 @@ impl Storm {
         self.kills += 1;
         self.node.restart()?;
         while self.kills < kills_max && self.random.percent(25) {
-            std::thread::sleep(Duration::from_micros(self.random.below(60_000)));
+            pause(Duration::from_micros(self.random.below(60_000)));
             self.node.kill()?;
             self.kills += 1;
             self.kills_in_recovery += 1;

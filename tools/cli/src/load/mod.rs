@@ -13,6 +13,7 @@ mod trader;
 pub(crate) use random::Random;
 
 use crate::outcome::{Broken, judge};
+use crate::pause::pause;
 use crate::session;
 use anyhow::{Context, Result, ensure};
 use gavel_client::{Client, ClientConfig, Event};
@@ -152,7 +153,7 @@ impl Fleet {
         let start = Instant::now();
         while !done(self) {
             if self.poll(answered)? == 0 {
-                std::thread::sleep(REST);
+                pause(REST);
             }
             ensure!(start.elapsed() < PATIENCE, "the node did not answer within {PATIENCE:?}");
         }
