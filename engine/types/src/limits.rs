@@ -4,8 +4,8 @@
 /// A sweep longer than this pauses between fills and resumes.
 pub const BURST: usize = 64;
 
-/// Free slots that the gateway wants in each ring that it writes to before it reads a client; such a
-/// ring is deeper than this, or no client is ever read.
+/// Free slots that the gateway wants in each ring that it writes to before it reads a client; such
+/// a ring is deeper than this, or no client is ever read.
 pub const GATEWAY_ROOM_MIN: usize = 80;
 
 /// Most levels a side that one market data query may ask for.

@@ -352,8 +352,7 @@ fn a_reader_that_never_reads_is_cut_off_and_catches_up() {
         fill_the_book(&mut client);
         // The sockets' buffers and the lag's bound hold less than these 24 MiB.
         client.send(&queries(QUERIES));
-        // The session is free as soon as the connection is cut off. Every query was read before:
-        // the write above has returned, and the node reads what has come before it looks at the lag.
+        // The session is free as soon as the connection is cut off.
         let next = LEVELS + QUERIES + 1;
         let (mut again, acked) = established_at_last(node, next);
         // What had left before.

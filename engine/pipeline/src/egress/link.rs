@@ -17,8 +17,8 @@ pub(super) const CONTROL_BYTES: usize = 2_048;
 /// more than it is worth.
 const RETRY_NS: u64 = 20_000;
 
-/// Most attempts to send in one turn, of at most a chunk of the pool each: a client that reads as fast
-/// as it is sent to must not hold up the others.
+/// Most attempts to send in one turn, of at most a chunk of the pool each: a client that reads as
+/// fast as it is sent to must not hold up the others.
 const SENDS_PER_TURN: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
