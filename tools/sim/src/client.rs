@@ -92,7 +92,7 @@ impl SimClient {
         let patient = random.one_in(3);
         let config = ClientConfig {
             keepalive_ms: if patient { 8_000 } else { random.between(200, 2_000) as u32 },
-            in_flight_max: random.between(4, IN_FLIGHT_MAX as u64) as usize,
+            in_flight_max: random.between(16, IN_FLIGHT_MAX as u64) as usize,
             retransmit_max: random.between(10, 5_000),
             early_bytes: 1 << random.between(10, 17),
             answer_timeout_ms: random.between(300, 2_000) as u32,

@@ -167,7 +167,7 @@ impl Profile {
             retransmit: RetransmitPlan {
                 pool_bytes: if self.is_tight { 128 << 10 } else { 8 << 20 },
                 chunk_bytes: 8 << 10,
-                lag_max_bytes: if self.is_tight { 16 << 10 } else { 32 << 10 },
+                lag_max_bytes: if self.is_tight { 8 << 10 } else { 32 << 10 },
             },
             journal: JournalPlan {
                 segment_bytes: (32 << 10) << random.below(2),
@@ -185,6 +185,6 @@ impl Profile {
     /// Bytes that a socket holds.
     #[must_use]
     pub fn socket_bytes(&self, random: &mut Random) -> usize {
-        if self.is_tight { 4 << 10 } else { 4_096 << random.below(5) }
+        if self.is_tight { 2 << 10 } else { 4_096 << random.below(5) }
     }
 }

@@ -34,11 +34,13 @@ const STEP_NS: u64 = 1_500;
 const IDLE_STEPS: u32 = 48;
 /// UTC when the world begins.
 const DAWN: u64 = 1_700_000_000_000_000_000;
-/// Virtual time between two submissions of a client in a busy stretch, at most (ns).
+/// Virtual time between two submissions of one of four clients in a busy stretch, at most (ns).
 const ACT_NS: u64 = 3_000_000;
 /// Longest busy and quiet stretch (ns).
 const BUSY_NS: u64 = 12_000_000;
 const QUIET_NS: u64 = 1_500_000_000;
+/// Time between the end of a process and the next start, at most (ns).
+const DOWN_NS: u64 = 400_000_000;
 /// Steps between two draws of who is favoured.
 const FAVOUR_STEPS: u64 = 4_096;
 
@@ -93,7 +95,10 @@ impl World {
             connections: plan.session.connections_max as usize,
             socket_bytes: profile.socket_bytes(&mut random),
         };
-        let client_limits = ClientLimits { history_may_be_lost: profile.is_tight, act_ns: ACT_NS };
+        let client_limits = ClientLimits {
+            history_may_be_lost: profile.is_tight,
+            act_ns: ACT_NS * profile.clients as u64 / 4,
+        };
         let clients = (0..profile.clients)
             .map(|client| SimClient::new(client, client_limits, &mut random, mutation))
             .collect();
@@ -318,7 +323,8 @@ impl World {
         self.disk = self.disk.crash(self.random.word());
         self.stop_at = NEVER;
         (self.stalled_until, self.full_until) = (NEVER, NEVER);
-        self.start_at = Nanos(self.time.0 + 1 + self.random.below(200_000_000));
+        let most = DOWN_NS >> (2 * self.random.below(4));
+        self.start_at = Nanos(self.time.0 + 1 + self.random.below(most));
         let what = "the process ends".to_owned();
         self.checkers.borrow_mut().timeline.note(Happened::Fault { what });
     }
