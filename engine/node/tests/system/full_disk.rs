@@ -69,14 +69,24 @@ impl Disk {
         self.place.start_by(self.command())
     }
 
-    /// The filler, as seen from outside of the namespace.
-    fn filler(&self) -> PathBuf {
-        let inside = self.place.path().join("disk/filler");
-        let inside = inside.strip_prefix("/").unwrap();
-        PathBuf::from(format!("/proc/{}/root", self.keeper.id())).join(inside)
+    /// Something on the disk, as seen from outside of the namespace.
+    fn inside(&self, name: &str) -> PathBuf {
+        let path = self.place.path().join("disk").join(name);
+        let path = path.strip_prefix("/").unwrap();
+        PathBuf::from(format!("/proc/{}/root", self.keeper.id())).join(path)
     }
 
+    fn filler(&self) -> PathBuf {
+        self.inside("filler")
+    }
+
+    /// Takes all room, once the node has the two segments that it wants at first.
     fn fill(&self) {
+        let began = Instant::now();
+        while !self.inside("data/wal-0000000000000002.seg").exists() {
+            assert!(began.elapsed() < WITHIN, "the node makes no segments");
+            std::thread::yield_now();
+        }
         let mut file = File::create(self.filler()).unwrap();
         for size in [64 << 10, 4 << 10, 1] {
             let zeros = vec![0; size];
