@@ -594,8 +594,8 @@ fn after_a_confirmed_rollback_nothing_old_is_left() {
     client.sent();
     client.receive(&new_from(1, 1, 5)).unwrap();
     // Waits for report 2, which will never come: the log behind it is gone.
-    client.receive(&not_applied(3, 90, 1)).unwrap();
-    client.events();
+    client.receive(&new_from(3, 99, 5)).unwrap();
+    assert_eq!(numbers(&client.events()), [1]);
     reestablish(&mut client);
     let reason = client.receive(&refused(EstablishmentRejectCode::RolledBack)).unwrap_err();
     client.disconnect(reason);
@@ -642,4 +642,19 @@ fn bytes_leave_in_any_pieces() {
         }
         assert!(rest.is_empty());
     }
+}
+
+#[test]
+fn what_was_never_sent_is_not_called_sent_again() {
+    let mut client = established();
+    client.submit(&order(1));
+    client.sent();
+    client.disconnect(DisconnectReason::PeerClosed);
+    assert_eq!(client.submit(&order(2)), SeqNo(2), "a known session takes messages while offline");
+    client.connect();
+    client.sent();
+    client.events();
+    client.receive(&ack(1, 1)).unwrap();
+    assert_eq!(client.events(), [Told::Established { next_seq: 3, resent: 1, missing: 0 }]);
+    assert_eq!(client.sent().len(), 2);
 }
