@@ -1,8 +1,8 @@
 //! A client: the SDK's own state machine on simulated sockets, with a trader behind it.
 //!
 //! Inputs -> outputs: its turn -> bytes on its socket; what it receives goes to the checkers first.
-//! Invariants: delivered reports are numbered without a gap; whatever ends the session for good is a
-//! violation, since no legal fault may.
+//! Invariants: delivered reports are numbered without a gap; whatever ends the session for good is
+//! a violation, since no legal fault may.
 //! Limits: [`IN_FLIGHT_MAX`], [`READ_BYTES`].
 //! Not here: the session's rules (gavel-client), what is asked for (flow.rs).
 

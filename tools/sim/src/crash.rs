@@ -1,9 +1,9 @@
 //! Death between any two calls of a port.
 //!
-//! Every port of the node counts its calls here. Once the count that a crash was set for is used up,
-//! the process is dead: what it still calls in that duty cycle has no effect on the world, and the
-//! driver buries it after the cycle. So a crash falls after any write, sync or send (SAFETY 25), not
-//! only between duty cycles.
+//! Every port of the node counts its calls here. Once the count that a crash was set for is used
+//! up, the process is dead: what it still calls in that duty cycle has no effect on the world, and
+//! the driver buries it after the cycle. So a crash falls after any write, sync or send, not only
+//! between duty cycles.
 //!
 //! Inputs -> outputs: calls in; whether they may have an effect, out.
 //! Not here: what is lost (disk and network say).

@@ -1,6 +1,6 @@
-//! A deterministic simulator: the whole node, made by the `assemble()` that production calls, on one
-//! thread, in virtual time, under one seed, with its disk, its network and its clients going wrong in
-//! every legal way.
+//! A deterministic simulator: the whole node, made by the `assemble()` that production calls, on
+//! one thread, in virtual time, under one seed, with its disk, its network and its clients going
+//! wrong in every legal way.
 //!
 //! ```text
 //! seed -> World -+- Node: assemble(SimBook, SimStore, SimIngress, SimEgress)
@@ -9,14 +9,13 @@
 //!                +- Checkers, who believe the disk and the wire, never the node
 //! ```
 //!
-//! Inputs -> outputs: seeds, a profile, perhaps a planted bug -> outcomes: the first rule that did not
-//! hold, with a timeline and the command that plays it again.
-//! Invariants: the same seed gives the same events, bit for bit; faults are legal, so every violation
-//! is a bug.
+//! Inputs -> outputs: seeds, a profile, perhaps a planted bug -> outcomes: the first rule that did
+//! not hold, with a timeline and the command that plays it again.
+//! Invariants: the same seed gives the same events, bit for bit; faults are legal, so every
+//! violation is a bug.
 //! Limits: one node; [`world::STEPS_MAX`] steps.
 //! Not here: threads, real time, real disks and sockets; rot of what was durable.
-//! Source: DESIGN.md section 4 ("the simulator is a seeded scheduler over the same agents"); SAFETY
-//! 25; TigerBeetle's VOPR and FoundationDB's simulation for the idea.
+//! Source: TigerBeetle's VOPR and FoundationDB's simulation for the idea.
 #![forbid(unsafe_code)]
 
 pub mod check;

@@ -1,8 +1,8 @@
 //! `gavel-sim`: runs seeds, and says what came of them.
 //!
-//! Inputs -> outputs: the command line -> one line (of JSON, if asked) on standard output, progress and
-//! what a person needs on standard error; exit status 0 no violation, 1 a violation, 2 it could not
-//! run.
+//! Inputs -> outputs: the command line -> one line (of JSON, if asked) on standard output, progress
+//! and what a person needs on standard error; exit status 0 no violation, 1 a violation, 2 it could
+//! not run.
 //! Not here: worlds (the library).
 #![forbid(unsafe_code)]
 

@@ -1,9 +1,9 @@
 //! An in-memory transport: what lies between the clients' sockets and the node's two halves.
 //!
 //! Inputs -> outputs: bytes in, the same bytes out, in pieces of any size.
-//! Invariants: within one connection bytes keep their order; a crash of either end, or a cut, may lose
-//! any suffix of what was under way. A new process names its connections as every process does,
-//! from generation 1, so names come again.
+//! Invariants: within one connection bytes keep their order; a crash of either end, or a cut, may
+//! lose any suffix of what was under way. A new process names its connections as every process
+//! does, from generation 1, so names come again.
 //! Limits: [`NetLimits`].
 //! Not here: time, the driver decides when bytes move; the node's ports (ports.rs).
 

@@ -1,7 +1,7 @@
 //! Profiles: what kind of weather a world has, and its limits.
 //!
 //! Inputs -> outputs: a name -> a [`Profile`]; a profile and a seed -> the Plan of the node.
-//! Invariants: every fault of every profile is legal: the node must come through (SAFETY 25).
+//! Invariants: every fault of every profile is legal: the node must come through.
 //! Not here: when what happens (world.rs).
 
 use crate::faults::Fault;

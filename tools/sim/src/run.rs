@@ -137,8 +137,8 @@ pub struct Found {
     pub what: String,
 }
 
-/// Runs seeds until a checker finds the planted bug. An assertion on the spot does not count
-/// (SAFETY 25): the next seed is tried.
+/// Runs seeds until a checker finds the planted bug. An assertion on the spot does not count:
+/// the next seed is tried.
 #[must_use]
 pub fn hunt(mutation: Mutation, from: u64, seeds: u64) -> Option<Found> {
     let profile = Profile::named(mutation.profile()).expect("a mutation's profile is there");

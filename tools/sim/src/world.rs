@@ -1,9 +1,9 @@
 //! A world: one node, its disk, its network, its clients, and the one seed that drives them.
 //!
-//! One thread and virtual time. Every step the seed picks who has a turn: an agent (any, in any order,
-//! some oftener than others), the disk, a client, or the weather. Time passes a little with every
-//! step, and jumps when nobody has anything to do. Busy stretches, in which clients submit, take
-//! turns with quiet ones, in which logs are sealed and sessions kept alive.
+//! One thread and virtual time. Every step the seed picks who has a turn: an agent (any, in any
+//! order, some oftener than others), the disk, a client, or the weather. Time passes a little with
+//! every step, and jumps when nobody has anything to do. Busy stretches, in which clients submit,
+//! take turns with quiet ones, in which logs are sealed and sessions kept alive.
 //!
 //! Inputs -> outputs: a seed and a profile -> a world that can be stepped, and in the end judged.
 //! Invariants: the same seed, profile and mutation give the same events, bit for bit.

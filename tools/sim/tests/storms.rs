@@ -24,7 +24,7 @@ fn holds(name: &str) {
     let profile = Profile::named(name).expect("a profile of that name");
     for seed in 1..=SEEDS {
         let outcome = held(seed, profile);
-        // SAFETY 25: what a seed must be at least.
+        // What a seed must be at least to count.
         assert!(outcome.elapsed.0 >= 60_000_000_000, "seed {seed} of {name}");
         assert!(outcome.submitted >= 5_000, "seed {seed} of {name}");
         let stormy = profile.faults.is_empty() || outcome.faults.total() >= 5;

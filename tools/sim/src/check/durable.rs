@@ -3,10 +3,10 @@
 //! The disk is asked, not the watermark: a block counts once its write has completed, every block
 //! before it counts, and its bytes are found among those that survive a crash at that moment.
 //!
-//! Inputs -> outputs: blocks and completions as the store saw them, bytes as the transport took them
-//! -> a verdict on every frame.
+//! Inputs -> outputs: blocks and completions as the store saw them, bytes as the transport took
+//! them -> a verdict on every frame.
 //! Invariants: `sure` is a lower bound of what survives.
-//! Source: DESIGN.md section 3, invariant 2; SAFETY 1.
+//! Source: ARCHITECTURE.md, invariant 2; SAFETY 1.
 
 use super::{Verdict, Violation};
 use gavel_contract::LogWrite;

@@ -1,12 +1,12 @@
 //! What a client was told stays so: same number, same bytes, through every crash.
 //!
-//! Every sequenced frame that a client's socket gives is written down, less what is stamped when it is
-//! sent (envelope, PossResend). A number that comes again must come with the same bytes; and whatever
-//! was written down must be what the log that survives a crash gives again.
+//! Every sequenced frame that a client's socket gives is written down, less what is stamped when it
+//! is sent (envelope, PossResend). A number that comes again must come with the same bytes; and
+//! whatever was written down must be what the log that survives a crash gives again.
 //!
 //! Inputs -> outputs: frames -> verdicts; the session's reports in order, to [`Once`].
 //! Not here: what the log gives (oracle.rs).
-//! Source: SAFETY 8 and 20; DESIGN.md section 3, "Reports are a function of the log too".
+//! Source: SAFETY 8 and 20; reports are a function of the log.
 
 use super::once::{Says, answer_of};
 use super::{Once, Oracle, Sights, Verdict, Violation};

@@ -6,7 +6,7 @@
 //!
 //! Inputs -> outputs: a disk -> the reports of every session, and the state, as they must be.
 //! Not here: the fast book, the node.
-//! Source: DESIGN.md section 1, "the state is a function of the log alone".
+//! Source: ARCHITECTURE.md: the state is a function of the log alone.
 
 use super::ledger::ENVELOPE;
 use super::{Conserve, Sights, Verdict, Violation};
