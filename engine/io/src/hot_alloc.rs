@@ -59,7 +59,8 @@ impl HotGuard {
     #[inline]
     fn look(what: &'static str) {
         // A thread that is being torn down has no thread-locals left; it is not hot any more.
-        if HOT.try_with(Cell::get).unwrap_or(false) {
+        // And one that panics is to say why, which takes memory.
+        if HOT.try_with(Cell::get).unwrap_or(false) && !std::thread::panicking() {
             caught(what);
         }
     }

@@ -63,6 +63,18 @@ impl Running {
     }
 }
 
+/// A tile that panics has broken an invariant: the process ends, also where panics unwind, rather
+/// than go on with some of its agents.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
 /// Starts a tile. `placed` is called once, from the thread, when it sits where the topology says,
 /// or with what went wrong.
 ///
@@ -87,6 +99,7 @@ pub fn start(
         if !seated {
             return;
         }
+        let _end = AbortOnPanic;
         hot_alloc::mark_hot();
         run(&mut agents, &clock, kind, &stop);
         hot_alloc::mark_cold();

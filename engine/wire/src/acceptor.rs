@@ -23,6 +23,7 @@
 use crate::client::{
     Application, ClientMessage, Credentials, Establish, Negotiate, RetransmitRequest,
 };
+use gavel_types::limits::GAP_MAX;
 use gavel_types::{
     Command, ConnId, DisconnectCause, DisconnectSession, EstablishSession, EstablishmentRejectCode,
     FlowType, Nanos, NegotiateSession, NegotiationRejectCode, SeqNo, SessionSlot, SessionUuid,
@@ -420,6 +421,9 @@ impl Acceptor {
             return INVALID_STATE;
         }
         let from = session.high;
+        if next.0 > from.0.saturating_add(GAP_MAX) {
+            return INVALID_STATE;
+        }
         session.next = next;
         session.high = from.max(next);
         self.state = State::Established(session);

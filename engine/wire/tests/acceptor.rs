@@ -4,6 +4,7 @@
 
 mod samples;
 
+use gavel_types::limits::GAP_MAX;
 use gavel_types::*;
 use gavel_wire::acceptor::{Acceptor, Close, Limits, REFUSALS_MAX, SEQ_MAX, Verdict};
 use gavel_wire::client::{Application, ClientMessage, Credentials, Establish, Negotiate};
@@ -48,9 +49,14 @@ fn sequence(next: u64) -> ClientMessage {
 
 /// A connection whose session begins with number 5.
 fn established() -> Acceptor {
+    established_at(SeqNo(5))
+}
+
+/// A session whose client begins at `next`.
+fn established_at(next: SeqNo) -> Acceptor {
     let mut acceptor = fresh();
     assert!(matches!(acceptor.on_message(ms(1_001), &establish()), Verdict::Log(_)));
-    acceptor.on_established(SLOT, 1_000, SeqNo(5));
+    acceptor.on_established(SLOT, 1_000, next);
     acceptor
 }
 
@@ -178,12 +184,19 @@ fn sequence_opens_gaps_and_repeats() {
 }
 
 #[test]
+fn a_gap_has_a_limit() {
+    let far = sequence(5 + GAP_MAX);
+    logged(established().on_message(ms(2), &far));
+    let too_far = sequence(5 + GAP_MAX + 1);
+    assert_eq!(established().on_message(ms(2), &too_far), invalid_state());
+}
+
+#[test]
 fn numbers_have_an_end() {
-    let mut acceptor = established();
+    let mut acceptor = established_at(SEQ_MAX);
     let past = sequence(SEQ_MAX.0 + 1);
     assert_eq!(acceptor.clone().on_message(ms(2), &past), invalid_state());
     assert_eq!(acceptor.clone().on_message(ms(2), &sequence(0)), invalid_state());
-    logged(acceptor.on_message(ms(2), &sequence(SEQ_MAX.0)));
     assert_eq!(logged(acceptor.on_message(ms(2), &order())).client_seq, SEQ_MAX);
     assert_eq!(acceptor.on_message(ms(2), &order()), invalid_state());
 }

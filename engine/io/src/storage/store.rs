@@ -219,6 +219,8 @@ impl FileLogStore {
         if landed.result as i64 == write.len_bytes as i64 {
             return LogDone::Written(write);
         }
+        // The process ends of this; what to tell the operator takes memory.
+        crate::hot_alloc::mark_cold();
         let error = if landed.result < 0 {
             io::Error::from_raw_os_error(-landed.result)
         } else {

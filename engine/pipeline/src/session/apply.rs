@@ -1,8 +1,9 @@
 //! What each kind of record does to the sessions.
 
 use super::numbering::Numbering;
-use super::{GAP_MAX, Sessioned, TERM_RUNS_MAX, TermRun};
+use super::{Sessioned, TERM_RUNS_MAX, TermRun};
 use gavel_contract::{Machine, Outbox, Progress};
+use gavel_types::limits::GAP_MAX;
 use gavel_types::{
     Body, BusinessReject, ConnectionClosed, DisconnectSession, EstablishSession,
     EstablishmentAccepted, EstablishmentRefused, EstablishmentRejectCode, LogRecord,

@@ -7,7 +7,7 @@
 //! Inputs -> outputs: `LogRecord`s -> numbered `Report`s.
 //! Invariants: a client number is applied at most once; report numbers of a session are 1, 2, 3 ...
 //! without a gap; a session is bound to at most one connection.
-//! Limits: `sessions_max` sessions, [`GAP_MAX`] skipped numbers at once, [`TERM_RUNS_MAX`] terms.
+//! Limits: `sessions_max` sessions, [`GAP_MAX`](gavel_types::limits::GAP_MAX) skipped numbers at once, [`TERM_RUNS_MAX`] terms.
 //! Not here: bytes, sockets, time-outs (a silent connection becomes a Disconnect record).
 //! Source: FIXP 1.1 (idempotent client flow, recoverable server flow); SAFETY 17 and 18.
 
@@ -20,9 +20,6 @@ use alloc::vec::Vec;
 use gavel_contract::{Machine, SessionPlan};
 use gavel_types::{ConnId, Index, ReportNo, SeqNo, SessionSlot, SessionUuid, Term};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
-
-/// Most numbers that a client may skip at once; more is taken for a mistake and refused.
-pub const GAP_MAX: u64 = 1 << 32;
 
 /// Most terms that the log's history may span.
 pub const TERM_RUNS_MAX: usize = 4_096;

@@ -5,6 +5,7 @@ use super::*;
 use alloc::collections::VecDeque;
 use alloc::vec;
 use gavel_contract::{Outbox, Progress};
+use gavel_types::limits::GAP_MAX;
 use gavel_types::{Body, ExecId, Nanos};
 use gavel_types::{
     ClOrdId, Command, DisconnectCause, DisconnectSession, EstablishSession,
