@@ -17,7 +17,8 @@ pub const MD_LEVELS_PER_PART: usize = 4;
 /// Most report slots that one market data answer takes.
 pub const MD_PARTS_MAX: usize = (2 * MD_DEPTH_MAX).div_ceil(MD_LEVELS_PER_PART);
 
-/// Most numbers of its flow that a client may skip at once; more is taken for a mistake and refused.
+/// Most numbers of its flow that a client may skip at once; more is taken for a mistake and
+/// refused.
 pub const GAP_MAX: u64 = 1 << 32;
 
 /// Bytes of a command's body.

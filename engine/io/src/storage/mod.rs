@@ -73,24 +73,23 @@ pub struct StoreOptions {
 }
 
 impl StoreOptions {
-    /// The given sizes; for the rest, what did best in `examples/durable_modes.rs` with a FIFO
-    /// poller on two CPUs that were busy with other work and a spinning neighbour (three rounds):
-    /// at depth 1 the ways were equal within the noise (p50 79 to 129 us for the thread, 87 to
-    /// 114 us for io_uring with fdatasync); at depth 8 the thread mostly made 32,000 to 54,000
-    /// commits/s and io_uring at most 21,000, because the thread gathers neighbours. Both stalled
-    /// when the poller starved the kernel's own workers: the thread once for 0.9 s, io_uring more
-    /// often and for up to 1 s a write. RWF_DSYNC through io_uring was mostly 4 ms.
-    /// Not settled: `writer_spin_us` of 50 was faster there (63 to 125 us) and slower with an
-    /// ordinary poller (113 to 151 us against 65 to 114 us in the first full run); no ranking held
-    /// with an ordinary poller under load. Measure on the host that is to serve.
+    /// The given sizes; for the rest, what served orders best end to end (`benches`, `modes`: one
+    /// hot tile and one client on two CPUs, four rounds, 6,000 orders a mode). One order at a time,
+    /// p50/p99: io_uring with fdatasync 105/178 us, the thread 109/198, io_uring with RWF_DSYNC
+    /// 106/4,633. With another process spinning on one of the CPUs, p50: 113, 3,183 and 4,000 us.
+    /// Pipelined the thread was ahead when the machine was quiet (2.7 against 1.9 million messages
+    /// a second) and behind when it was not (0.65 against 1.06). Between the flavours of io_uring
+    /// nothing was found that held in both of two rounds, so it is the plain one. With a FIFO
+    /// poller things differ (`examples/durable_modes.rs`): it starves the kernel's workers, and
+    /// io_uring's completions with them. Measure on the host that is to serve.
     #[must_use]
     pub fn new(buffers: usize, buffer_bytes: usize, segment_bytes: u64) -> Self {
         Self {
-            mode: DurableMode::Thread,
+            mode: DurableMode::UringFdatasync,
             buffers,
             buffer_bytes,
             segment_bytes,
-            uring: UringFlavour::Coop,
+            uring: UringFlavour::Plain,
             housekeeping_cpus: Vec::new(),
             writer_spin_us: 0,
             writer_fifo: Some(1),

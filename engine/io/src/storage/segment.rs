@@ -74,9 +74,9 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(10);
 /// Waits until no write of an earlier process can land any more, and makes durable what it wrote.
 ///
 /// A killed process lets go of its descriptors before its io_uring requests have ended, but a
-/// request holds its file open, and so the lock that [`open_for_writing`] took. And a block that was
-/// under way may have reached the device's cache only: recovery will find it and count it, so it
-/// must not be lost after that.
+/// request holds its file open, and so the lock that [`open_for_writing`] took. And a block that
+/// was under way may have reached the device's cache only: recovery will find it and count it, so
+/// it must not be lost after that.
 ///
 /// # Errors
 /// If a segment cannot be opened or synced, or is still written to after [`SETTLE_WITHIN`].

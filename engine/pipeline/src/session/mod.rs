@@ -7,7 +7,8 @@
 //! Inputs -> outputs: `LogRecord`s -> numbered `Report`s.
 //! Invariants: a client number is applied at most once; report numbers of a session are 1, 2, 3 ...
 //! without a gap; a session is bound to at most one connection.
-//! Limits: `sessions_max` sessions, [`GAP_MAX`](gavel_types::limits::GAP_MAX) skipped numbers at once, [`TERM_RUNS_MAX`] terms.
+//! Limits: `sessions_max` sessions, [`GAP_MAX`](gavel_types::limits::GAP_MAX) skipped numbers at
+//! once, [`TERM_RUNS_MAX`] terms.
 //! Not here: bytes, sockets, time-outs (a silent connection becomes a Disconnect record).
 //! Source: FIXP 1.1 (idempotent client flow, recoverable server flow); SAFETY 17 and 18.
 
