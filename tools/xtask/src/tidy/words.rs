@@ -27,7 +27,7 @@ const NAMING: &[&str] = &["fn", "struct", "enum", "union", "trait", "mod", "type
 
 /// Files that may put a thread to sleep, each with its reason.
 const SLEEPERS: &[(&str, &str)] = &[
-    ("engine/io/examples/durable_modes.rs", "a pause between two measurements; nothing to wait on"),
+    ("engine/io/examples/durable_modes.rs", "a nap is one of the idle strategies that it measures"),
     ("tools/cli/src/pause.rs", "the pause of a driver that polls; its head says where and why"),
     ("engine/io/tests/tcp.rs", "real time between a real socket's events is what is tested"),
     ("tools/client/src/client.rs", "the pause between two attempts to connect; nothing to wait on"),
