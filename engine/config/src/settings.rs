@@ -237,6 +237,12 @@ impl Check<'_> {
                 "Make it a multiple of 4",
             ));
         }
+        let in_flight = journal.blocks_in_flight_max;
+        if u64::from(block) * u64::from(in_flight) > 2 * 1_024 * u64::from(segment) {
+            let what = format!("is {in_flight}, of {block} KiB each, in segments of {segment} MiB");
+            let fix = "Let all blocks in flight fit in two segments";
+            return Err(self.refuse("journal", 0, "blocks_in_flight_max", what, fix));
+        }
         Ok(JournalPlan {
             segment_bytes: u64::from(segment) * MIB as u64,
             block_bytes_max: block as usize * 1_024,
@@ -369,12 +375,17 @@ mod tests {
     }
 
     /// (text, line, part of the message)
-    const WRONG: [(&str, Option<usize>, &str); 12] = [
+    const WRONG: [(&str, Option<usize>, &str); 1 + 12] = [
         ("[node]\ndata_dirr = 'x'", Some(2), "unknown field `data_dirr`"),
         ("[rings]\n\nexecutor_to_egress = 1000", Some(3), "such as 1024"),
         ("[orders]\nlisten = 'localhost'", Some(2), "not an address"),
         ("[journal]\nmode = 'fast'", Some(2), "Choose auto"),
         ("[journal]\nblock_kib_max = 6", Some(2), "multiple of 4"),
+        (
+            "[journal]\nblocks_in_flight_max = 16\nblock_kib_max = 1024\nsegment_mib = 4",
+            Some(2),
+            "fit in two segments",
+        ),
         ("[journal]\nsegment_mib = 0", Some(2), "between 1 and 4096"),
         ("[node]\nhot_alloc = 'ignore'", Some(2), "count or abort"),
         ("[retransmit]\npool_mib = 1", Some(2), "between 32 and"),

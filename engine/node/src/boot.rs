@@ -156,7 +156,7 @@ impl<S: LogStore> Agent for FailStop<S> {
 #[cold]
 fn fail_stop(fault: &StoreFault) -> ! {
     hot_alloc::mark_cold();
-    eprintln!(
+    say::complain!(
         "gaveld: {fault}. A failed write of the log is never retried: what it covered may or may not \
          be on the disk. The node ends here; what was acknowledged is durable. Check the disk, then \
          start again: recovery decides what stands."

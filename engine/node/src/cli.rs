@@ -1,6 +1,6 @@
 //! The command line of a node.
 
-use crate::{boot, exit};
+use crate::{boot, exit, say};
 use clap::Parser;
 use gavel_config::{ConfigError, DEFAULT_TOML, Settings, TOPOLOGIES, Topology};
 use std::ffi::OsString;
@@ -89,7 +89,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let check = args.check;
     let code = match prepare(args) {
         Err(error) => {
-            eprintln!("gaveld: {error}");
+            say::complain!("gaveld: {error}");
             exit::USAGE
         }
         Ok(start) if check => {
@@ -99,7 +99,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(start) => match boot::serve(start) {
             Ok(()) => exit::OK,
             Err(failure) => {
-                eprintln!("gaveld: {}", failure.what);
+                say::complain!("gaveld: {}", failure.what);
                 failure.code
             }
         },

@@ -5,8 +5,25 @@ use gavel_config::Idle;
 use gavel_contract::MemoryLine;
 use gavel_io::memory::MemoryFault;
 use gavel_pipeline::Handles;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
+
+/// Writes a line to standard output, if anybody still reads it: a node does not end with its reader.
+macro_rules! tell {
+    ($($words:tt)*) => {{
+        let _ = writeln!(std::io::stdout(), $($words)*);
+    }};
+}
+
+/// Writes a line to standard error, if anybody still reads it.
+macro_rules! complain {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($words)*);
+    }};
+}
+pub(crate) use complain;
 
 /// How the log is made durable, as the store chose it.
 pub(crate) struct Mode {
@@ -19,8 +36,8 @@ pub(crate) fn opening(start: &Start) {
         return;
     }
     let settings = &start.settings;
-    println!("Gavel {}: one durable node", env!("CARGO_PKG_VERSION"));
-    println!("  log         {}", settings.data_dir.display());
+    tell!("Gavel {}: one durable node", env!("CARGO_PKG_VERSION"));
+    tell!("  log         {}", settings.data_dir.display());
     let tiles = start.topology.tiles.iter().map(|tile| {
         let idle = match tile.idle {
             Idle::Spin => "spins",
@@ -30,8 +47,8 @@ pub(crate) fn opening(start: &Start) {
         format!("{} ({}; {idle} when idle)", tile.name, tile.agents.join(" "))
     });
     let tiles: Vec<String> = tiles.collect();
-    println!("  topology    {}: {}", start.topology.name, tiles.join(", "));
-    println!("  symbols     {}", settings.plan.book.symbols.len());
+    tell!("  topology    {}: {}", start.topology.name, tiles.join(", "));
+    tell!("  symbols     {}", settings.plan.book.symbols.len());
 }
 
 pub(crate) fn recovered(start: &Start, handles: &Handles, took: Duration) {
@@ -40,9 +57,9 @@ pub(crate) fn recovered(start: &Start, handles: &Handles, took: Duration) {
     }
     let recovered = &handles.recovered;
     if recovered.last.index.0 == 0 {
-        println!("  recovery    a new log");
+        tell!("  recovery    a new log");
     } else {
-        println!(
+        tell!(
             "  recovery    {} records in {:.3} s, start to here{}",
             recovered.last.index,
             took.as_secs_f64(),
@@ -57,12 +74,12 @@ pub(crate) fn memory(start: &Start, lines: &[MemoryLine], locked: &Result<(), Me
     }
     let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
     let total: usize = lines.iter().map(|line| line.bytes).sum();
-    println!("  memory      {:.1} MiB, all of it taken now", mib(total));
+    tell!("  memory      {:.1} MiB, all of it taken now", mib(total));
     for line in lines {
-        println!("    {:>9.1} MiB  {}", mib(line.bytes), line.what);
+        tell!("    {:>9.1} MiB  {}", mib(line.bytes), line.what);
     }
     if let Err(why) = locked {
-        println!("    not locked: {why}");
+        tell!("    not locked: {why}");
     }
 }
 
@@ -70,30 +87,28 @@ pub(crate) fn serving(start: &Start, address: SocketAddr, mode: &Mode) {
     if start.quiet {
         return;
     }
-    println!("  durable by  {}", mode.name);
+    tell!("  durable by  {}", mode.name);
     for note in &mode.notes {
-        println!("    {note}");
+        tell!("    {note}");
     }
-    println!("  acknowledges when durable here (rule: local)");
-    println!("Serving orders on {address}. Ctrl-C stops.");
-    println!("Next, from another terminal:");
-    println!(
+    tell!("  acknowledges when durable here (rule: local)");
+    tell!("Serving orders on {address}. Ctrl-C stops.");
+    tell!("Next, from another terminal:");
+    tell!(
         "  cargo xtask demo                                     a flow of orders, a crash, a report"
     );
-    println!(
-        "  cargo run --release -p gavel-cli --bin gavel -- help  replay a day, storm, inspect"
-    );
+    tell!("  cargo run --release -p gavel-cli --bin gavel -- help  replay a day, storm, inspect");
 }
 
 pub(crate) fn stopping(start: &Start) {
     if !start.quiet {
-        println!("Stopping: telling clients.");
+        tell!("Stopping: telling clients.");
     }
 }
 
 pub(crate) fn stopped(start: &Start, handles: &Handles, hot_allocations: u64) {
     if !start.quiet {
-        println!(
+        tell!(
             "Stopped. Durable up to record {}; {hot_allocations} allocations on hot threads.",
             handles.durable.read().index
         );

@@ -1,5 +1,6 @@
 //! Watches the node from a thread that may block, and tells the operator what changed.
 
+use crate::say;
 use gavel_link::{Reader, Watermark};
 use gavel_pipeline::Handles;
 use std::time::{Duration, Instant};
@@ -32,7 +33,7 @@ impl Watch {
         match (self.stopped, stopped) {
             (None, true) => {
                 self.stopped = Some(Instant::now());
-                eprintln!(
+                say::complain!(
                     "gaveld: INTAKE STOPPED: no room on the disk for another segment of the log. \
                      Nothing acknowledged is at risk; clients wait. Make room: intake resumes by \
                      itself. Durable up to record {}. The system says: {}",
@@ -43,7 +44,7 @@ impl Watch {
             (Some(since), false) => {
                 self.stopped = None;
                 if !self.quiet {
-                    eprintln!("gaveld: intake resumed after {:.1?}", since.elapsed());
+                    say::complain!("gaveld: intake resumed after {:.1?}", since.elapsed());
                 }
             }
             _ => {}

@@ -24,10 +24,11 @@ use gavel_journal::recovery::{self, Recovered, Refusal};
 use gavel_journal::{Journal, JournalLinks};
 use gavel_link::{Position, Reader, Watermark, WatermarkWriter, Writer, touched_ring, watermark};
 use gavel_types::{
-    AdminStart, Command, ConnId, Index, LogRecord, Nanos, NotAppliedRange, Report, SeqNo,
+    AdminStart, Body, Command, ConnId, Index, LogRecord, Nanos, NotAppliedRange, Report, SeqNo,
     SessionSlot, Stamp, Term,
 };
 use gavel_wire::server::TermRun;
+use xxhash_rust::xxh3::Xxh3Default;
 
 /// The one term of a single node.
 pub const SINGLE_NODE_TERM: Term = Term(1);
@@ -138,14 +139,15 @@ impl Rings {
 /// `release`, no lease, no replicator.
 ///
 /// # Errors
-/// [`Refusal`] if serving from the log as found could lose or repeat something acknowledged.
+/// [`StartRefusal`] if serving from the log as found, or under this Plan, could lose, repeat or
+/// change something acknowledged.
 pub fn assemble<M, S, I, E>(
     plan: &Plan,
     machine: M,
     log: &mut impl LogReader,
     incarnation: u64,
     ports: Ports<S, I, E>,
-) -> Result<Assembly<M, S, I, E>, Refusal>
+) -> Result<Assembly<M, S, I, E>, StartRefusal>
 where
     M: Machine,
     S: LogStore,
@@ -212,7 +214,7 @@ where
     let executor = Executor::new(machine, to_executor.1, reports.0, applied_in);
     let mut handles =
         Handles { control: control.0, stop, durable, applied, intake, recovered, memory };
-    handles.control.push(admin_start(incarnation));
+    handles.control.push(admin_start(incarnation, configuration(plan)));
     Ok(Assembly { gateway, sequencer, journal, executor, egress, handles })
 }
 
@@ -223,8 +225,9 @@ fn single_node() -> EgressStart {
 }
 
 /// The first record of every start: all sessions are disconnected (SAFETY 21).
-fn admin_start(incarnation: u64) -> Command {
-    Command::admin_start(SessionSlot::NONE, SeqNo(0), &AdminStart { incarnation })
+fn admin_start(incarnation: u64, configuration: u64) -> Command {
+    let start = AdminStart { incarnation, configuration };
+    Command::admin_start(SessionSlot::NONE, SeqNo(0), &start)
 }
 
 /// Applies the log to the machine, and gives egress the reports that it makes again.
@@ -233,9 +236,82 @@ fn recover<M: Machine, E: EgressPort>(
     log: &mut impl LogReader,
     machine: &mut Sessioned<M>,
     egress: &mut Egress<E>,
-) -> Result<Recovered, Refusal> {
-    recovery::scan(log, plan.journal.segment_bytes, &mut |record: &LogRecord| {
-        let progress = machine.apply(record, &mut Restore(egress));
-        assert!(progress == Progress::Done, "nothing pauses when there is room");
-    })
+) -> Result<Recovered, StartRefusal> {
+    let given = configuration(plan);
+    let mut refusal = None;
+    let recovered = recovery::scan(log, plan.journal.segment_bytes, &mut |record: &LogRecord| {
+        if let Ok(Body::AdminStart(start)) = record.command.parse()
+            && start.configuration != 0
+            && start.configuration != given
+        {
+            let index = record.stamp.index;
+            let logged = start.configuration;
+            refusal.get_or_insert(StartRefusal::Configuration { index, logged, given });
+        }
+        if refusal.is_none() {
+            let progress = machine.apply(record, &mut Restore(egress));
+            assert!(progress == Progress::Done, "nothing pauses when there is room");
+        }
+    })?;
+    refusal.map_or(Ok(recovered), Err)
+}
+
+/// Why a node must not serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StartRefusal {
+    /// The log itself.
+    Log(Refusal),
+    /// The log was written under other instruments or sizes of the machine. Replayed under these, its
+    /// commands could have other outcomes than those that clients were told.
+    Configuration {
+        /// Record that says under which configuration it was written.
+        index: Index,
+        /// Digest of that.
+        logged: u64,
+        /// Digest of what this start was given.
+        given: u64,
+    },
+}
+
+impl From<Refusal> for StartRefusal {
+    fn from(refusal: Refusal) -> Self {
+        Self::Log(refusal)
+    }
+}
+
+impl core::fmt::Display for StartRefusal {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Log(refusal) => refusal.fmt(f),
+            Self::Configuration { index, logged, given } => write!(
+                f,
+                "record {index} of the log was written with other instruments or limits \
+                 ({logged:016x}) than this start was given ({given:016x}): replayed with these, \
+                 orders could end differently from what clients were told. Start with the \
+                 [[symbol]] list, the [book] section and sessions.sessions_max of before, or with \
+                 an empty data directory"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for StartRefusal {}
+
+/// Digest of whatever the machine's answers depend on beside the log.
+fn configuration(plan: &Plan) -> u64 {
+    let mut hash = Xxh3Default::new();
+    for number in [plan.book.orders_max, plan.book.levels_max, plan.session.sessions_max] {
+        hash.update(&number.to_le_bytes());
+    }
+    for spec in &plan.book.symbols {
+        hash.update(&spec.symbol.0.to_le_bytes());
+        for number in [spec.tick.0, spec.price_min.0, spec.price_max.0] {
+            hash.update(&number.to_le_bytes());
+        }
+        for number in [spec.lot.0, spec.qty_max.0] {
+            hash.update(&number.to_le_bytes());
+        }
+    }
+    // 0 stands for "not said".
+    hash.digest().max(1)
 }

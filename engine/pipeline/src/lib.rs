@@ -21,7 +21,7 @@ mod replicator;
 mod sequencer;
 pub mod session;
 
-pub use assemble::{Assembly, Handles, Ports, SINGLE_NODE_TERM, assemble};
+pub use assemble::{Assembly, Handles, Ports, SINGLE_NODE_TERM, StartRefusal, assemble};
 pub use connection::{FromEgress, ToEgress};
 pub use egress::{Egress, EgressLinks, EgressStart, REPORTS_PER_CYCLE, REQUESTS_PER_CYCLE};
 pub use executor::{Executor, RECORDS_PER_CYCLE};

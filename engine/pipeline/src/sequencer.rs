@@ -116,7 +116,11 @@ mod tests {
     use gavel_types::{AdminStart, SeqNo, SessionSlot};
 
     fn admin(incarnation: u64) -> Command {
-        Command::admin_start(SessionSlot::NONE, SeqNo(0), &AdminStart { incarnation })
+        Command::admin_start(
+            SessionSlot::NONE,
+            SeqNo(0),
+            &AdminStart { incarnation, configuration: 0 },
+        )
     }
 
     fn at(utc: u64) -> Now {

@@ -88,6 +88,9 @@ body! {
     AdminStart {
         /// Process incarnation of the node that began.
         incarnation: u64,
+        /// Digest of what the machine's answers depend on beside the log: instruments and sizes. A
+        /// node with another must not replay this log; 0 = not said.
+        configuration: u64,
     }
 }
 body! {

@@ -361,7 +361,14 @@ fn choose_engine(
     direct: bool,
     notes: &mut Vec<String>,
 ) -> Result<(Engine, DurableMode), StoreFault> {
-    if options.mode != DurableMode::Thread {
+    if options.mode != DurableMode::Thread && !direct {
+        // A failed write-back is told once per open file: of two syncs under way one could hear of
+        // the other's write, and its own be taken for durable.
+        notes.push(format!(
+            "{:?} needs O_DIRECT; the log is written by a thread, one block at a time",
+            options.mode
+        ));
+    } else if options.mode != DurableMode::Thread {
         // A ring of its own: one made for a single thread would belong to this one.
         let tried = try_out(directory, options.mode, options, direct)
             .and_then(|_| build(options.mode, options, buffers));

@@ -173,6 +173,8 @@ impl Uring {
 
     fn enter(&mut self) {
         match self.ring.submit() {
+            // Half a chain: its sync would run by itself, perhaps before its write has landed.
+            Ok(taken) if self.linked && taken % 2 == 1 => self.broken = Some(libc::EIO),
             Ok(_) => self.queued = !self.ring.submission().is_empty(),
             Err(e) => match e.raw_os_error() {
                 // Taken later: the next poll enters again.

@@ -165,6 +165,27 @@ fn a_byte_that_rotted_within_the_log_is_found_and_the_log_not_served() {
     node.stop();
 }
 
+#[test]
+fn a_log_of_other_instruments_or_limits_is_not_served() {
+    let place = Place::new(&Config::default());
+    let node = place.start();
+    let mut client = Client::begin(node.address, 1);
+    client.send(&say::bid(1));
+    client.hear_report(1);
+    client.end();
+    node.stop();
+    let sessions_max = Config::default().sessions_max + 1;
+    place.configure(&Config { sessions_max, ..Config::default() }.text());
+    place.run(&[]).assert(4, &["record 1", "instruments or limits", "an empty data directory"]);
+    // As before, it serves.
+    place.configure(&Config::default().text());
+    let node = place.start();
+    let (client, acked) = Client::resume(node.address, 1, 2);
+    assert_eq!(acked.next_number, 2);
+    client.end();
+    node.stop();
+}
+
 fn first_segment(place: &Place) -> std::path::PathBuf {
     let entries = std::fs::read_dir(place.data()).unwrap().map(|entry| entry.unwrap().path());
     let mut segments: Vec<_> =

@@ -89,7 +89,7 @@ impl Engine {
     pub(crate) fn crash(&mut self) {
         self.conn = None;
         self.term += 1;
-        let start = AdminStart { incarnation: self.term };
+        let start = AdminStart { incarnation: self.term, configuration: 0 };
         self.apply(Command::admin_start(SessionSlot::NONE, SeqNo(0), &start));
     }
 
