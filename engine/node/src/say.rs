@@ -9,7 +9,8 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Writes a line to standard output, if anybody still reads it: a node does not end with its reader.
+/// Writes a line to standard output, if anybody still reads it: a node does not end with its
+/// reader.
 macro_rules! tell {
     ($($words:tt)*) => {{
         let _ = writeln!(std::io::stdout(), $($words)*);

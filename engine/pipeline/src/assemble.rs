@@ -261,8 +261,8 @@ fn recover<M: Machine, E: EgressPort>(
 pub enum StartRefusal {
     /// The log itself.
     Log(Refusal),
-    /// The log was written under other instruments or sizes of the machine. Replayed under these, its
-    /// commands could have other outcomes than those that clients were told.
+    /// The log was written under other instruments or sizes of the machine. Replayed under these,
+    /// its commands could have other outcomes than those that clients were told.
     Configuration {
         /// Record that says under which configuration it was written.
         index: Index,
