@@ -73,15 +73,14 @@ pub struct StoreOptions {
 }
 
 impl StoreOptions {
-    /// The given sizes; for the rest, what served orders best end to end (`benches`, `modes`: one
-    /// hot tile and one client on two CPUs, four rounds, 6,000 orders a mode). One order at a time,
-    /// p50/p99: io_uring with fdatasync 105/178 us, the thread 109/198, io_uring with RWF_DSYNC
-    /// 106/4,633. With another process spinning on one of the CPUs, p50: 113, 3,183 and 4,000 us.
-    /// Pipelined the thread was ahead when the machine was quiet (2.7 against 1.9 million messages
-    /// a second) and behind when it was not (0.65 against 1.06). Between the flavours of io_uring
-    /// nothing was found that held in both of two rounds, so it is the plain one. With a FIFO
-    /// poller things differ (`examples/durable_modes.rs`): it starves the kernel's workers, and
-    /// io_uring's completions with them. Measure on the host that is to serve.
+    /// The given sizes; for the rest, what served orders best end to end (`modes` in benches: one
+    /// hot tile and one client on two CPUs; `benches/results`). One order at a time, p50/p99:
+    /// io_uring with fdatasync 131/241 us, the thread 145/257, io_uring with RWF_DSYNC 133/4,788.
+    /// With another process spinning on one of the CPUs, p50: 113, 3,183 and 4,000 us. Pipelined
+    /// 1.6, 1.5 and 1.4 million messages a second; in other runs the thread was ahead. Between the
+    /// flavours of io_uring nothing was found that held in both of two rounds, so it is the plain
+    /// one. With a FIFO poller things differ (`examples/durable_modes.rs`): it starves the kernel's
+    /// workers, and io_uring's completions with them. Measure on the host that is to serve.
     #[must_use]
     pub fn new(buffers: usize, buffer_bytes: usize, segment_bytes: u64) -> Self {
         Self {
