@@ -1,11 +1,12 @@
 //! A test for every row of the table in recovery.rs, and for what is said of blocks left behind.
 
 use super::{Breach, Corruption, Cut, Recovered, Refusal};
-use crate::format::{BlockName, DurableMark};
+use crate::format::{BlockFields, BlockName, DurableMark, HEADER_BYTES, STAMP_BYTES};
 use crate::tests::{Image, Rig, plan, records_of, scan_all};
 use gavel_contract::SegmentNo;
 use gavel_link::Position;
 use gavel_types::{Index, Nanos, Stamp, Term};
+use zerocopy::IntoBytes;
 
 const SEGMENT: usize = 64 * 1_024;
 
@@ -265,6 +266,36 @@ fn a_time_that_goes_back_is_refused() {
     image.block(1);
     let refusal = image.scan().unwrap_err();
     assert!(matches!(refusal, Refusal::Broken { breach: Breach::Time { .. }, .. }), "{refusal}");
+}
+
+/// Puts a block's header anew, with a good checksum, over what is on the disk.
+fn forge(image: &Image, block: &crate::tests::Placed, fields: BlockFields) {
+    let at = block.offset_bytes + STAMP_BYTES as u64;
+    image.disk.overwrite(block.segment, at, fields.header().as_bytes());
+}
+
+#[test]
+fn a_block_longer_than_its_segment_is_refused() {
+    let (mut image, _) = three();
+    let block = image.block(1);
+    let payload_bytes = plan().segment_bytes as u32;
+    forge(&image, &block, BlockFields { payload_bytes, ..block.fields });
+    let refusal = image.scan().unwrap_err();
+    assert!(matches!(refusal, Refusal::Broken { breach: Breach::Length { .. }, .. }), "{refusal}");
+}
+
+#[test]
+fn a_whole_block_whose_records_make_no_sense_is_refused() {
+    let (mut image, _) = three();
+    let block = image.block(1);
+    let at = block.offset_bytes as usize + STAMP_BYTES + HEADER_BYTES;
+    let mut payload =
+        image.disk.bytes(block.segment)[at..at + block.fields.payload_bytes as usize].to_vec();
+    payload[0] = 0xff; // a body longer than any, under a checksum that says it was meant
+    image.disk.overwrite(block.segment, at as u64, &payload);
+    forge(&image, &block, BlockFields { payload_crc: crc32c::crc32c(&payload), ..block.fields });
+    let refusal = image.scan().unwrap_err();
+    assert!(matches!(refusal, Refusal::Broken { breach: Breach::Record { .. }, .. }), "{refusal}");
 }
 
 #[test]
