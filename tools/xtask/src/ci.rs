@@ -16,149 +16,55 @@ use std::process::Command;
 struct SystemRun {
     name: &'static str,
     /// What a person types to run it alone.
-    command: &'static [&'static str],
+    command: &'static str,
     /// It reads recorded data, and is SKIPPED without.
     needs_data: bool,
+}
+
+/// The operator's command line, built if it is not.
+macro_rules! gavel {
+    ($words:literal) => {
+        concat!("cargo run --quiet --release -p gavel-cli --bin gavel -- ", $words)
+    };
+}
+
+/// A recorded day through one node.
+macro_rules! day {
+    ($words:literal) => {
+        concat!(
+            gavel!("replay {GAVEL_DATA}/data/lobster/AMZN_5.script.csv.zst --levels 5 --json"),
+            " --book {GAVEL_DATA}/data/lobster/",
+            "AMZN_2012-06-21_34200000_57600000_orderbook_5.csv.zst ",
+            $words
+        )
+    };
 }
 
 /// Short runs of the whole system, after the tests, in this order. In a command, `{GAVEL_DATA}`
 /// stands for the folder of recorded data. Add a line here to have CI run something.
 const SYSTEM_RUNS: &[SystemRun] = &[
-    SystemRun {
-        name: "build-release",
-        command: &["cargo", "build", "--release", "--workspace", "--locked"],
-        needs_data: false,
-    },
-    SystemRun {
-        name: "fuzz-short",
-        command: &["cargo", "xtask", "fuzz", "--seconds", "2"],
-        needs_data: false,
-    },
-    SystemRun {
-        name: "sim-short",
-        command: &["cargo", "xtask", "sim", "--seeds", "200"],
-        needs_data: false,
-    },
-    SystemRun {
-        name: "sim-planted",
-        command: &["cargo", "xtask", "sim", "--mutate", "all", "--seeds", "200"],
-        needs_data: false,
-    },
-    SystemRun {
-        name: "day",
-        command: &[
-            "cargo",
-            "run",
-            "--quiet",
-            "--release",
-            "-p",
-            "gavel-cli",
-            "--bin",
-            "gavel",
-            "--",
-            "replay",
-            "{GAVEL_DATA}/data/lobster/AMZN_5.script.csv.zst",
-            "--book",
-            "{GAVEL_DATA}/data/lobster/AMZN_2012-06-21_34200000_57600000_orderbook_5.csv.zst",
-            "--levels",
-            "5",
-            "--json",
-        ],
-        needs_data: true,
-    },
-    SystemRun {
-        name: "day-4096",
-        command: &[
-            "cargo",
-            "run",
-            "--quiet",
-            "--release",
-            "-p",
-            "gavel-cli",
-            "--bin",
-            "gavel",
-            "--",
-            "replay",
-            "{GAVEL_DATA}/data/lobster/AMZN_5.script.csv.zst",
-            "--book",
-            "{GAVEL_DATA}/data/lobster/AMZN_2012-06-21_34200000_57600000_orderbook_5.csv.zst",
-            "--levels",
-            "5",
-            "--json",
-            "--pipeline",
-            "4096",
-        ],
-        needs_data: true,
-    },
-    SystemRun {
-        name: "day-killed",
-        command: &[
-            "cargo",
-            "run",
-            "--quiet",
-            "--release",
-            "-p",
-            "gavel-cli",
-            "--bin",
-            "gavel",
-            "--",
-            "replay",
-            "{GAVEL_DATA}/data/lobster/AMZN_5.script.csv.zst",
-            "--book",
-            "{GAVEL_DATA}/data/lobster/AMZN_2012-06-21_34200000_57600000_orderbook_5.csv.zst",
-            "--levels",
-            "5",
-            "--json",
-            "--kill-at",
-            "30",
-            "--kill-at",
-            "60",
-        ],
-        needs_data: true,
-    },
-    SystemRun {
-        name: "storm",
-        command: &[
-            "cargo",
-            "run",
-            "--quiet",
-            "--release",
-            "-p",
-            "gavel-cli",
-            "--bin",
-            "gavel",
-            "--",
-            "storm",
-            "--kills",
-            "20",
-        ],
-        needs_data: false,
-    },
-    SystemRun {
-        name: "demo",
-        command: &["cargo", "xtask", "demo", "--orders", "20000"],
-        needs_data: false,
-    },
-    SystemRun {
-        name: "floor",
-        command: &[
-            "cargo",
-            "run",
-            "--quiet",
-            "--release",
-            "-p",
-            "gavel-benches",
-            "--bin",
-            "floor",
-            "--",
-            "--rounds",
-            "5",
-            "--pipelined",
-            "400000",
-        ],
-        needs_data: false,
-    },
+    always("build-release", "cargo build --release --workspace --locked"),
+    always("fuzz-short", "cargo xtask fuzz --seconds 2"),
+    always("sim-short", "cargo xtask sim --seeds 200"),
+    always("sim-planted", "cargo xtask sim --mutate all --seeds 200"),
+    with_data("day", day!("")),
+    with_data("day-4096", day!("--pipeline 4096")),
+    with_data("day-killed", day!("--kill-at 30 --kill-at 60")),
+    always("storm", gavel!("storm --kills 20")),
+    always("demo", "cargo xtask demo --orders 20000"),
+    always(
+        "floor",
+        "cargo run --quiet --release -p gavel-benches --bin floor -- --rounds 5 --pipelined 400000",
+    ),
 ];
+
+const fn always(name: &'static str, command: &'static str) -> SystemRun {
+    SystemRun { name, command, needs_data: false }
+}
+
+const fn with_data(name: &'static str, command: &'static str) -> SystemRun {
+    SystemRun { name, command, needs_data: true }
+}
 
 /// Runs everything.
 ///
@@ -185,7 +91,7 @@ fn run_steps(workspace: &Workspace, steps: &mut Steps) -> Result<bool> {
     for system_run in SYSTEM_RUNS {
         let command = || system_run.run(workspace, data.as_deref());
         if !steps.run(system_run.name, command)? {
-            return Ok(failed(system_run.name, &system_run.command.join(" ")));
+            return Ok(failed(system_run.name, system_run.command));
         }
     }
     Ok(true)
@@ -205,9 +111,9 @@ impl SystemRun {
     }
 
     fn command(&self, workspace: &Workspace, data: Option<&str>) -> Command {
-        let filled = self.command.iter().map(|word| match data {
+        let filled = self.command.split_whitespace().map(|word| match data {
             Some(data) => word.replace("{GAVEL_DATA}", data),
-            None => (*word).to_owned(),
+            None => word.to_owned(),
         });
         let words: Vec<String> = filled.collect();
         match words[0].as_str() {
@@ -226,7 +132,7 @@ mod tests {
     use super::*;
 
     const WITH_DATA: SystemRun =
-        SystemRun { name: "replay", command: &["test", "-d", "{GAVEL_DATA}"], needs_data: true };
+        SystemRun { name: "replay", command: "test -d {GAVEL_DATA}", needs_data: true };
 
     #[test]
     fn a_run_without_its_data_is_skipped_not_passed() {
@@ -250,7 +156,7 @@ mod tests {
             assert!(!system_run.command.is_empty(), "{} has a command", system_run.name);
             let earlier = SYSTEM_RUNS[..i].iter().all(|other| other.name != system_run.name);
             assert!(earlier, "{} is named once", system_run.name);
-            let uses_data = system_run.command.iter().any(|word| word.contains("{GAVEL_DATA}"));
+            let uses_data = system_run.command.contains("{GAVEL_DATA}");
             assert!(
                 !uses_data || system_run.needs_data,
                 "{} says that it needs data",
