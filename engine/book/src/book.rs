@@ -259,6 +259,31 @@ impl Machine for Book {
         progress
     }
 
+    fn live_orders(&self, _session: SessionSlot) -> u32 {
+        unreachable!("nobody asks yet")
+    }
+
+    fn cancel_session(
+        &mut self,
+        _stamp: gavel_types::Stamp,
+        _session: SessionSlot,
+        _why: gavel_types::CancelReason,
+        _out: &mut impl Outbox,
+    ) -> Progress {
+        unreachable!("nobody asks yet")
+    }
+
+    fn save(&self, _out: &mut impl gavel_contract::StateSink) {
+        unreachable!("nobody asks yet")
+    }
+
+    fn restore(
+        &mut self,
+        _from: &mut impl gavel_contract::StateSource,
+    ) -> Result<(), gavel_contract::BadState> {
+        unreachable!("nobody asks yet")
+    }
+
     fn digest(&self, session_key: &dyn Fn(SessionSlot) -> u64) -> u64 {
         let mut digest = StateDigest::new();
         self.for_each_live(|order| digest.order(order, session_key(order.session)));

@@ -12,13 +12,15 @@
 extern crate alloc;
 
 mod agent;
+mod files;
 mod machine;
 mod plan;
 mod storage;
 mod transport;
 
 pub use agent::{Agent, Clock, Now};
-pub use machine::{Machine, Outbox, Progress};
+pub use files::{Codec, FileInfo, FileName, FileStore};
+pub use machine::{BadState, Machine, Outbox, Progress, StateSink, StateSource};
 pub use plan::{
     AckRule, BookPlan, JournalPlan, MemoryLine, Plan, RetransmitPlan, RingPlan, SessionPlan,
     SymbolSpec,

@@ -1,6 +1,6 @@
 //! A deterministic state machine and the place it writes its reports to.
 
-use gavel_types::{LogRecord, Report, SessionSlot};
+use gavel_types::{CancelReason, LogRecord, Report, SessionSlot, Stamp};
 
 /// Whether a machine finished with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,36 @@ pub trait Outbox {
     fn push(&mut self, report: Report);
 }
 
+/// Where a machine's state goes, piece by piece.
+pub trait StateSink {
+    /// Takes the next bytes. What goes wrong with them the sink remembers for its owner.
+    fn put(&mut self, bytes: &[u8]);
+}
+
+/// Where a machine's state comes from.
+pub trait StateSource {
+    /// Fills `into` with the next bytes.
+    ///
+    /// # Errors
+    /// [`BadState`] if there are not so many.
+    fn take(&mut self, into: &mut [u8]) -> Result<(), BadState>;
+}
+
+/// Bytes that are no state of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadState {
+    /// What is wrong with them.
+    pub what: &'static str,
+}
+
+impl core::fmt::Display for BadState {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.what)
+    }
+}
+
+impl core::error::Error for BadState {}
+
 /// A deterministic state machine: its state and its reports are a function of the records applied,
 /// and of nothing else (no clock, no I/O, no randomness, no address).
 ///
@@ -39,6 +69,35 @@ pub trait Machine {
     /// # Panics
     /// If nothing is paused.
     fn resume(&mut self, out: &mut impl Outbox) -> Progress;
+
+    /// Live orders of a session.
+    fn live_orders(&self, session: SessionSlot) -> u32;
+
+    /// Cancels every live order of a session, in the order in which they were entered; each is
+    /// reported Canceled for `why`. Pauses and resumes as [`Machine::apply`] does.
+    fn cancel_session(
+        &mut self,
+        stamp: Stamp,
+        session: SessionSlot,
+        why: CancelReason,
+        out: &mut impl Outbox,
+    ) -> Progress;
+
+    /// Writes all state that later answers depend on: a machine that restores it answers every
+    /// record as this one would. Costs time in proportion to what is live and to what was ever used
+    /// at one time, not to the limits.
+    ///
+    /// # Panics
+    /// If a record is paused.
+    fn save(&self, out: &mut impl StateSink);
+
+    /// Takes over what [`Machine::save`] wrote. Only on a machine that was just made, under the
+    /// same Plan.
+    ///
+    /// # Errors
+    /// [`BadState`] if the bytes are not such a state, or do not fit under this Plan. The machine
+    /// is to be thrown away then.
+    fn restore(&mut self, from: &mut impl StateSource) -> Result<(), BadState>;
 
     /// The book digest: symbol, session (by `session_key`, which maps a slot to something that does
     /// not depend on the order of negotiation), ClOrdID, side, price, leaves, cumulative quantity

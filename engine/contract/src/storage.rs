@@ -95,8 +95,10 @@ pub trait LogStore {
 
     /// Starts making a segment: created, every byte written, synced, and its directory entry
     /// synced. Slow work on another thread. At most one at a time. A segment of the right length
-    /// that is there already is kept as it is.
-    fn prepare(&mut self, segment: SegmentNo);
+    /// that is there already is kept as it is. Segments below `free_below` are not needed any more:
+    /// one of them may be taken for the new one (what it holds stays until it is written over), and
+    /// more of them than are worth keeping for that may be removed.
+    fn prepare(&mut self, segment: SegmentNo, free_below: SegmentNo);
 
     /// The next completion, if there is one. Drives submissions that are queued.
     fn poll(&mut self) -> Option<LogDone>;

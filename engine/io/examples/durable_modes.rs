@@ -166,7 +166,7 @@ fn measure_in(
     if store.mode() != options.mode {
         return Err(store.notes().join("; ").into());
     }
-    store.prepare(SegmentNo(1));
+    store.prepare(SegmentNo(1), SegmentNo(0));
     while !matches!(wait(&mut store, Idle::Yield)?, LogDone::Prepared(_)) {}
     let mut latency = Histogram::new(3)?;
     let mut rates = [0; DEPTHS.len()];

@@ -33,7 +33,7 @@ fn wait(store: &mut FileLogStore) -> LogDone {
 }
 
 fn prepare(store: &mut FileLogStore, segment: u64) -> LogDone {
-    store.prepare(SegmentNo(segment));
+    store.prepare(SegmentNo(segment), SegmentNo(0));
     wait(store)
 }
 

@@ -36,13 +36,13 @@ fn store_allocates(mode: DurableMode, uring: UringFlavour) -> u64 {
     let options = StoreOptions { mode, uring, ..StoreOptions::new(4, 8192, 64 << 10) };
     // A segment from an earlier start, and one made on the way.
     let mut store = directory.store(&options).unwrap();
-    store.prepare(SegmentNo(1));
+    store.prepare(SegmentNo(1), SegmentNo(0));
     while store.poll().is_none() {}
     drop(store);
     let mut store = directory.store(&options).unwrap();
     counted(|| {
         let since = Instant::now();
-        store.prepare(SegmentNo(2));
+        store.prepare(SegmentNo(2), SegmentNo(0));
         let mut prepared = false;
         for round in 0..64u64 {
             let write = LogWrite {

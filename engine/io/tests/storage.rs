@@ -58,7 +58,7 @@ fn wait(store: &mut impl LogStore) -> LogDone {
 }
 
 fn prepare(store: &mut impl LogStore, segment: u64) {
-    store.prepare(SegmentNo(segment));
+    store.prepare(SegmentNo(segment), SegmentNo(0));
     assert_eq!(wait(store), LogDone::Prepared(SegmentNo(segment)));
 }
 
@@ -142,7 +142,7 @@ mod port {
     fn a_segment_is_prepared_while_writes_are_in_flight() {
         for_every_way(|store, _| {
             prepare(store, 1);
-            store.prepare(SegmentNo(2));
+            store.prepare(SegmentNo(2), SegmentNo(0));
             let (mut written, mut prepared) = (0, false);
             while written < 50 || !prepared {
                 store.submit(page_write(0, 1, 0, 1));
@@ -282,8 +282,8 @@ mod port {
             }
         });
         bug("at most one segment is prepared at a time", |store| {
-            store.prepare(SegmentNo(2));
-            store.prepare(SegmentNo(3));
+            store.prepare(SegmentNo(2), SegmentNo(0));
+            store.prepare(SegmentNo(3), SegmentNo(0));
         });
     }
 }
@@ -390,7 +390,7 @@ mod files {
         drop(store);
         let wider = StoreOptions { segment_bytes: 32 * PAGE as u64, ..options() };
         let mut store = directory.store(&wider).unwrap();
-        store.prepare(SegmentNo(1));
+        store.prepare(SegmentNo(1), SegmentNo(0));
         let LogDone::PrepareFailed(_, why) = wait(&mut store) else { panic!("made over") };
         assert!(why.facts.contains("segment size"), "{why}");
         prepare(&mut store, 2);

@@ -70,6 +70,8 @@ pub struct JournalLinks {
     pub records: Reader<LogRecord>,
     /// How far the log is committed. On a single node: a reader of `durable`.
     pub commit: Watermark,
+    /// Its index is a segment's number: those below it are not needed any more.
+    pub floor: Watermark,
     /// How far the log is durable here.
     pub durable: WatermarkWriter,
     /// Its index is even while records are taken, odd while the disk has no room for them.
@@ -245,7 +247,8 @@ impl<S: LogStore> Journal<S> {
     /// Asks for the segment that is wanted next; opens or stops intake.
     fn tend_segments(&mut self, now: Nanos) {
         if let Some(segment) = self.segments.wanted(now) {
-            self.store.prepare(segment);
+            let free_below = SegmentNo(self.links.floor.read().index.0);
+            self.store.prepare(segment, free_below);
         }
         let turn = match (self.segments.turn(), self.is_stopped()) {
             (Turn::Stop, false) => {

@@ -235,7 +235,7 @@ impl LogStore for MemoryStore {
         disk.submit(Operation::Write { write, bytes });
     }
 
-    fn prepare(&mut self, segment: SegmentNo) {
+    fn prepare(&mut self, segment: SegmentNo, _free_below: SegmentNo) {
         let mut disk = self.disk.lock();
         let preparing = |op: &Operation| matches!(op, Operation::Prepare(_));
         assert!(!disk.pending.iter().any(preparing), "at most one segment is prepared at a time");

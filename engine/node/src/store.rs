@@ -51,8 +51,8 @@ impl<S: LogStore> LogStore for Silenced<S> {
         self.store.submit(write);
     }
 
-    fn prepare(&mut self, segment: SegmentNo) {
-        self.store.prepare(segment);
+    fn prepare(&mut self, segment: SegmentNo, free_below: SegmentNo) {
+        self.store.prepare(segment, free_below);
     }
 
     fn poll(&mut self) -> Option<LogDone> {
@@ -95,7 +95,7 @@ mod tests {
             &mut []
         }
         fn submit(&mut self, _: LogWrite) {}
-        fn prepare(&mut self, segment: SegmentNo) {
+        fn prepare(&mut self, segment: SegmentNo, _: SegmentNo) {
             self.0 = Some(segment);
         }
         fn poll(&mut self) -> Option<LogDone> {
@@ -114,10 +114,10 @@ mod tests {
         };
         let most = TEXTS_MAX as u64;
         for segment in 1..=most {
-            store.prepare(SegmentNo(segment));
+            store.prepare(SegmentNo(segment), SegmentNo(0));
             assert_eq!(store.poll(), silent(segment));
         }
-        store.prepare(SegmentNo(most + 1));
+        store.prepare(SegmentNo(most + 1), SegmentNo(0));
         assert_eq!((store.poll(), store.poll()), (None, None));
         assert_eq!(texts.pop().as_deref(), Some("no room for 1"));
         assert_eq!((store.poll(), store.poll()), (silent(most + 1), None));

@@ -70,6 +70,8 @@ pub struct Handles {
     pub control: Writer<Command>,
     /// Raise above 0: every connection is told that the node stops.
     pub stop: WatermarkWriter,
+    /// Raise to the first segment of the log that is still needed.
+    pub floor: WatermarkWriter,
     /// How far the log is durable.
     pub durable: Watermark,
     /// How far it is applied.
@@ -160,6 +162,7 @@ where
     // The journal raises `durable` to what recovery found; until then it stands at nothing.
     let (durable_in, durable) = watermark(Position::default());
     let (intake_in, intake) = watermark(Position::default());
+    let (floor, floor_out) = watermark(Position::default());
     let (stop, stop_out) = watermark(Position::default());
 
     let mut machine = Sessioned::new(&plan.session, machine);
@@ -192,6 +195,7 @@ where
         durable: durable_in,
         intake: intake_in,
         commit: durable.clone(),
+        floor: floor_out,
     };
     let block_bytes = ports.store.buffers() * ports.store.buffer_bytes();
     let journal = Journal::new(&plan.journal, ports.store, start, links);
@@ -213,7 +217,7 @@ where
     ];
     let executor = Executor::new(machine, to_executor.1, reports.0, applied_in);
     let mut handles =
-        Handles { control: control.0, stop, durable, applied, intake, recovered, memory };
+        Handles { control: control.0, stop, floor, durable, applied, intake, recovered, memory };
     handles.control.push(admin_start(incarnation, configuration(plan)));
     Ok(Assembly { gateway, sequencer, journal, executor, egress, handles })
 }

@@ -7,9 +7,9 @@
 use crate::limits::COMMAND_BODY_BYTES;
 use crate::order::code;
 use crate::{
-    Account, BusinessRejectReason, ClOrdId, ConnId, DisconnectCause, Index, MdReqId, Nanos,
-    OrdType, OrderId, Price, Qty, ReportNo, SeqNo, SessionSlot, SessionUuid, Side, StpInstruction,
-    SymbolId, Term, TerminationCode, TimeInForce,
+    Account, BusinessRejectReason, ClOrdId, ConnId, DisconnectCause, Index, MassActionScope,
+    MassActionType, MdReqId, Nanos, OrdType, OrderId, Price, Qty, ReportNo, SeqNo, SessionSlot,
+    SessionUuid, Side, StpInstruction, SymbolId, Term, TerminationCode, TimeInForce,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
@@ -38,6 +38,10 @@ code! {
         Replace = 18,
         /// MarketDataRequest.
         MarketData = 19,
+        /// OrderMassActionRequest.
+        MassAction = 20,
+        /// OrderStatusRequest.
+        OrderStatus = 21,
     }
 }
 
@@ -257,6 +261,40 @@ body! {
         reserved: [u8; 3],
     }
 }
+body! {
+    /// OrderMassActionRequest (CA): cancels the session's live orders that it names.
+    MassAction {
+        /// Tag 11: name of this request.
+        cl_ord_id: ClOrdId,
+        /// Tag 48; looked at only if the scope asks for one symbol.
+        symbol: SymbolId,
+        /// Tag 1; 0 for every account.
+        account: Account,
+        /// Tag 1373.
+        action: MassActionType,
+        /// Tag 1374.
+        scope: MassActionScope,
+        /// Tag 54: a [`Side`] code; 0 for both sides.
+        side: u8,
+        /// Zero.
+        reserved: [u8; 5],
+    }
+}
+body! {
+    /// OrderStatusRequest (H). Names the order by OrderID if not 0, else by ClOrdID.
+    OrderStatusQuery {
+        /// Tag 11.
+        cl_ord_id: ClOrdId,
+        /// Tag 37; 0 if the order is named by `cl_ord_id`.
+        order_id: OrderId,
+        /// Tag 48.
+        symbol: SymbolId,
+        /// Tag 54.
+        side: Side,
+        /// Zero.
+        reserved: [u8; 3],
+    }
+}
 
 /// A command's body, typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -283,6 +321,10 @@ pub enum Body<'a> {
     Replace(&'a ReplaceOrder),
     /// MarketDataRequest.
     MarketData(&'a MarketDataQuery),
+    /// OrderMassActionRequest.
+    MassAction(&'a MassAction),
+    /// OrderStatusRequest.
+    OrderStatus(&'a OrderStatusQuery),
 }
 
 macro_rules! constructors {
@@ -318,6 +360,10 @@ constructors! {
     replace(Replace, ReplaceOrder),
     /// MarketDataRequest.
     market_data(MarketData, MarketDataQuery),
+    /// OrderMassActionRequest.
+    mass_action(MassAction, MassAction),
+    /// OrderStatusRequest.
+    order_status(OrderStatus, OrderStatusQuery),
 }
 
 impl Command {
@@ -366,6 +412,8 @@ impl Command {
             CommandKind::Cancel => view!(Cancel, CancelOrder),
             CommandKind::Replace => view!(Replace, ReplaceOrder),
             CommandKind::MarketData => view!(MarketData, MarketDataQuery),
+            CommandKind::MassAction => view!(MassAction, MassAction),
+            CommandKind::OrderStatus => view!(OrderStatus, OrderStatusQuery),
         }
     }
 }

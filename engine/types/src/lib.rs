@@ -21,14 +21,17 @@ mod session;
 
 pub use command::{
     AdminStart, BadCommand, Body, CancelOrder, Command, CommandKind, DisconnectSession,
-    EstablishSession, MarketDataQuery, NegotiateSession, NewOrder, RejectedMessage, ReplaceOrder,
-    SkipSequence,
+    EstablishSession, MarketDataQuery, MassAction, NegotiateSession, NewOrder, OrderStatusQuery,
+    RejectedMessage, ReplaceOrder, SkipSequence,
 };
 pub use number::{
     Account, ClOrdId, ConnId, ExecId, Index, MdReqId, Nanos, OrderId, Price, Qty, ReportNo, SeqNo,
     SessionSlot, SessionUuid, SymbolId, Term, TrdMatchId,
 };
-pub use order::{OrdStatus, OrdType, Side, StpInstruction, TimeInForce};
+pub use order::{
+    MassActionRejectReason, MassActionResponse, MassActionScope, MassActionType, OrdStatus,
+    OrdType, Side, StpInstruction, TimeInForce,
+};
 pub use reason::{
     BusinessRejectReason, CancelReason, CancelRejectReason, DisconnectCause,
     EstablishmentRejectCode, NegotiationRejectCode, OrderRejectReason, TerminationCode,
@@ -36,9 +39,9 @@ pub use reason::{
 pub use record::{LogRecord, Stamp};
 pub use report::{
     BadReport, BusinessReject, CancelReject, ConnectionClosed, EstablishmentAccepted,
-    EstablishmentRefused, ExecCanceled, ExecNew, ExecRejected, ExecReplaced, ExecTrade,
-    MarketDataPart, MdLevel, NegotiationAccepted, NegotiationRefused, NotAppliedRange, OrderState,
-    Report, ReportBody, ReportKind,
+    EstablishmentRefused, ExecCanceled, ExecNew, ExecRejected, ExecReplaced, ExecStatus, ExecTrade,
+    FlowFinished, MarketDataPart, MassActionReport, MdLevel, NegotiationAccepted,
+    NegotiationRefused, NotAppliedRange, OrderState, Report, ReportBody, ReportKind,
 };
 pub use session::{
     AckRuleCode, ExecType, FlowType, IntakeReason, IntakeState, RetransmitRejectCode,

@@ -102,3 +102,41 @@ code! {
         Off = 0,
     }
 }
+
+code! {
+    /// Tag 1373.
+    MassActionType {
+        /// Cancel the orders in scope.
+        CancelOrders = 3,
+    }
+}
+
+code! {
+    /// Tag 1374.
+    MassActionScope {
+        /// The orders of one symbol.
+        Security = 1,
+        /// All orders.
+        AllOrders = 7,
+    }
+}
+
+code! {
+    /// Tag 1375.
+    MassActionResponse {
+        /// Nothing was done.
+        Rejected = 0,
+        /// Every order in scope is cancelled, and was reported.
+        Completed = 2,
+    }
+}
+
+code! {
+    /// Tag 1376.
+    MassActionRejectReason {
+        /// It was not rejected.
+        None = 0,
+        /// The symbol is not traded here.
+        UnknownSecurity = 1,
+    }
+}

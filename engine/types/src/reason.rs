@@ -10,6 +10,8 @@ code! {
         UnknownSymbol = 1,
         /// The order exceeds a limit of the symbol.
         OrderExceedsLimit = 3,
+        /// No live order of the session has that name (answers OrderStatusRequest).
+        UnknownOrder = 5,
         /// ClOrdID names a live order of this session.
         DuplicateOrder = 6,
         /// The combination of fields is not supported.
@@ -54,6 +56,10 @@ code! {
         ImmediateOrCancel = 1,
         /// A replace asked for no more than had filled.
         ReplacedToFilled = 2,
+        /// The client asked for all orders of a kind to be cancelled.
+        MassAction = 3,
+        /// The session lost its connection, and had asked for this.
+        CancelOnDisconnect = 4,
     }
 }
 

@@ -5,10 +5,11 @@
 use crate::limits::{MD_LEVELS_PER_PART, REPORT_BODY_BYTES};
 use crate::order::code;
 use crate::{
-    BusinessRejectReason, CancelReason, CancelRejectReason, ClOrdId, ConnId,
-    EstablishmentRejectCode, ExecId, MdReqId, Nanos, NegotiationRejectCode, OrdStatus, OrderId,
-    OrderRejectReason, Price, Qty, ReportNo, SeqNo, SessionSlot, SessionUuid, Side, Stamp,
-    SymbolId, TerminationCode, TrdMatchId,
+    Account, BusinessRejectReason, CancelReason, CancelRejectReason, ClOrdId, ConnId,
+    EstablishmentRejectCode, ExecId, MassActionRejectReason, MassActionResponse, MassActionScope,
+    MassActionType, MdReqId, Nanos, NegotiationRejectCode, OrdStatus, OrderId, OrderRejectReason,
+    Price, Qty, ReportNo, SeqNo, SessionSlot, SessionUuid, Side, Stamp, SymbolId, TerminationCode,
+    TrdMatchId,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
@@ -25,10 +26,12 @@ code! {
         EstablishmentRefused = 4,
         /// The session's connection ends here.
         ConnectionClosed = 5,
+        /// FinishedReceiving: the client's flow is over.
+        FlowFinished = 6,
         /// NotApplied.
-        NotApplied = 6,
+        NotApplied = 8,
         /// BusinessMessageReject.
-        BusinessReject = 7,
+        BusinessReject = 9,
         /// ExecutionReport, ExecType New.
         New = 16,
         /// ExecutionReport, ExecType Trade.
@@ -43,6 +46,10 @@ code! {
         CancelReject = 21,
         /// MarketDataSnapshotFullRefresh, in parts.
         MarketData = 22,
+        /// OrderMassActionReport.
+        MassAction = 23,
+        /// ExecutionReport, ExecType Order Status.
+        Status = 24,
     }
 }
 
@@ -162,6 +169,15 @@ body! {
         code: TerminationCode,
         /// Zero.
         reserved: [u8; 7],
+    }
+}
+body! {
+    /// The client said that it will send no more, and the log holds that.
+    FlowFinished {
+        /// The connection.
+        conn: ConnId,
+        /// The client's name for the session.
+        uuid: SessionUuid,
     }
 }
 body! {
@@ -320,6 +336,42 @@ body! {
         levels: [MdLevel; MD_LEVELS_PER_PART],
     }
 }
+body! {
+    /// OrderMassActionReport (BZ): follows the Canceled reports of what it ended.
+    MassActionReport {
+        /// Tag 11 of the request.
+        cl_ord_id: ClOrdId,
+        /// Tag 1369: the venue's name for this answer; counts them from 1.
+        report_id: u64,
+        /// Tag 48 of the request; 0 if it asked for all symbols.
+        symbol: SymbolId,
+        /// Tag 1 of the request.
+        account: Account,
+        /// Tag 533: orders that were cancelled.
+        total_affected: u32,
+        /// Tag 1373.
+        action: MassActionType,
+        /// Tag 1374.
+        scope: MassActionScope,
+        /// Tag 1375.
+        response: MassActionResponse,
+        /// Tag 1376.
+        reject_reason: MassActionRejectReason,
+        /// Tag 54 of the request; 0 for both sides.
+        side: u8,
+        /// Zero.
+        reserved: [u8; 7],
+    }
+}
+body! {
+    /// ExecutionReport, ExecType Order Status: answers OrderStatusRequest. It is no execution, so it
+    /// has no ExecID.
+    ExecStatus {
+        /// The order as it is. If there is none of that name: the names asked for, status Rejected,
+        /// and `detail` says UnknownOrder.
+        order: OrderState,
+    }
+}
 
 /// A report's body, typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -352,6 +404,12 @@ pub enum ReportBody<'a> {
     CancelReject(&'a CancelReject),
     /// MarketDataSnapshotFullRefresh, one part.
     MarketData(&'a MarketDataPart),
+    /// FinishedReceiving.
+    FlowFinished(&'a FlowFinished),
+    /// OrderMassActionReport.
+    MassAction(&'a MassActionReport),
+    /// ExecutionReport, ExecType Order Status.
+    Status(&'a ExecStatus),
 }
 
 macro_rules! constructors {
@@ -408,6 +466,12 @@ constructors! {
     cancel_reject(CancelReject, CancelReject),
     /// MarketDataSnapshotFullRefresh, one part; set `part` and `parts` after.
     market_data(MarketData, MarketDataPart),
+    /// FinishedReceiving.
+    flow_finished(FlowFinished, FlowFinished),
+    /// OrderMassActionReport.
+    mass_action(MassAction, MassActionReport),
+    /// ExecutionReport, ExecType Order Status.
+    exec_status(Status, ExecStatus),
 }
 
 impl Report {

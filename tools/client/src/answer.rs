@@ -73,7 +73,9 @@ pub(crate) fn answer_of(body: &SequencedBody<'_>) -> Option<Answer> {
             let kind = match CancelReason::from_code(exec.order.detail)? {
                 CancelReason::Requested => RequestKind::Cancel,
                 CancelReason::ReplacedToFilled => RequestKind::Replace,
-                CancelReason::ImmediateOrCancel => return None,
+                CancelReason::ImmediateOrCancel
+                | CancelReason::MassAction
+                | CancelReason::CancelOnDisconnect => return None,
             };
             (kind, exec.request_cl_ord_id.0)
         }

@@ -100,6 +100,31 @@ impl Machine for SimBook {
         self.book.resume(out)
     }
 
+    fn live_orders(&self, _session: SessionSlot) -> u32 {
+        unreachable!("nobody asks yet")
+    }
+
+    fn cancel_session(
+        &mut self,
+        _stamp: gavel_types::Stamp,
+        _session: SessionSlot,
+        _why: gavel_types::CancelReason,
+        _out: &mut impl Outbox,
+    ) -> Progress {
+        unreachable!("nobody asks yet")
+    }
+
+    fn save(&self, _out: &mut impl gavel_contract::StateSink) {
+        unreachable!("nobody asks yet")
+    }
+
+    fn restore(
+        &mut self,
+        _from: &mut impl gavel_contract::StateSource,
+    ) -> Result<(), gavel_contract::BadState> {
+        unreachable!("nobody asks yet")
+    }
+
     fn digest(&self, session_key: &dyn Fn(SessionSlot) -> u64) -> u64 {
         self.book.digest(session_key)
     }

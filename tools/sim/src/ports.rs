@@ -74,9 +74,9 @@ impl LogStore for SimStore {
         self.inner.submit(write);
     }
 
-    fn prepare(&mut self, segment: SegmentNo) {
+    fn prepare(&mut self, segment: SegmentNo, free_below: SegmentNo) {
         if self.rim.crash.call() {
-            self.inner.prepare(segment);
+            self.inner.prepare(segment, free_below);
         }
     }
 

@@ -288,7 +288,7 @@ impl LogStore for FileLogStore {
         self.engine.submit(job);
     }
 
-    fn prepare(&mut self, segment: SegmentNo) {
+    fn prepare(&mut self, segment: SegmentNo, _free_below: SegmentNo) {
         assert!(self.preparing.is_none(), "at most one segment is prepared at a time");
         self.preparing = Some(segment);
         self.preparer.ask(segment);

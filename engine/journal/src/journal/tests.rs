@@ -340,7 +340,7 @@ fn commit_as_known_is_in_the_block() {
     let (mut writer, records) = ring(16);
     let disk = MemoryDisk::new(plan().segment_bytes);
     disk.set_pace(Pace::AtOnce);
-    let links = JournalLinks { records, commit: commit_reader, durable, intake };
+    let links = JournalLinks { records, commit: commit_reader, durable, intake, floor: no_floor() };
     let store = disk.store(2, 8 * 1_024);
     let mut journal = Journal::new(&plan(), store, JournalStart::empty(1), links);
     let now = gavel_contract::Now { mono: Nanos(0), utc: Nanos(0) };
@@ -389,6 +389,11 @@ fn a_plan_that_does_not_fit_the_store_is_a_bug() {
     let (_, records) = ring(16);
     let (durable, commit) = watermark(Position::default());
     let (intake, _) = watermark(Position::default());
-    let links = JournalLinks { records, commit, durable, intake };
+    let links = JournalLinks { records, commit, durable, intake, floor: no_floor() };
     let _ = Journal::new(&large, disk.store(1, 4_096), JournalStart::empty(1), links);
+}
+
+/// Nothing is given up.
+fn no_floor() -> gavel_link::Watermark {
+    watermark(Position::default()).1
 }

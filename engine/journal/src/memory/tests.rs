@@ -8,7 +8,7 @@ const SEGMENT: u64 = 16_384;
 fn disk() -> (MemoryDisk, MemoryStore) {
     let disk = MemoryDisk::new(SEGMENT);
     let mut store = disk.store(3, 8_192);
-    store.prepare(SegmentNo(1));
+    store.prepare(SegmentNo(1), SegmentNo(0));
     assert_eq!(store.poll(), None);
     assert!(disk.complete_next());
     assert_eq!(store.poll(), Some(LogDone::Prepared(SegmentNo(1))));
@@ -109,10 +109,10 @@ fn faults_happen_when_they_are_asked_for() {
     assert!(matches!(store.poll(), Some(LogDone::WriteFailed(_, why))
         if why.kind == StoreFaultKind::Io));
     disk.set_full(1);
-    store.prepare(SegmentNo(2));
+    store.prepare(SegmentNo(2), SegmentNo(0));
     assert!(matches!(store.poll(), Some(LogDone::PrepareFailed(SegmentNo(2), why))
         if why.kind == StoreFaultKind::Full));
-    store.prepare(SegmentNo(2));
+    store.prepare(SegmentNo(2), SegmentNo(0));
     assert_eq!(store.poll(), Some(LogDone::Prepared(SegmentNo(2))));
     disk.fail_read(SegmentNo(1), 4_095);
     let mut read = [0; 4_096];
@@ -126,11 +126,11 @@ fn a_segment_that_is_there_is_prepared_as_it_is() {
     let (disk, mut store) = disk();
     disk.flip_bit(SegmentNo(1), 0, 0);
     disk.set_pace(Pace::AtOnce);
-    store.prepare(SegmentNo(1));
+    store.prepare(SegmentNo(1), SegmentNo(0));
     assert_eq!(store.poll(), Some(LogDone::Prepared(SegmentNo(1))));
     assert_eq!(disk.bytes(SegmentNo(1))[0], 1);
     disk.resize_segment(SegmentNo(1), 5);
-    store.prepare(SegmentNo(1));
+    store.prepare(SegmentNo(1), SegmentNo(0));
     assert_eq!(store.poll(), Some(LogDone::Prepared(SegmentNo(1))));
     assert_eq!(disk.bytes(SegmentNo(1)), vec![0; SEGMENT as usize]);
 }
@@ -140,7 +140,7 @@ fn a_segment_that_was_being_made_may_be_there_or_not_or_in_part() {
     let mut lengths = std::collections::BTreeSet::new();
     for seed in 0..50 {
         let disk = MemoryDisk::new(SEGMENT);
-        disk.store(1, 4_096).prepare(SegmentNo(1));
+        disk.store(1, 4_096).prepare(SegmentNo(1), SegmentNo(0));
         let segments = disk.crash(seed).reader().segments().unwrap();
         lengths.insert(segments.first().map(|info| info.bytes));
     }

@@ -204,6 +204,7 @@ impl Rig {
         let (durable_writer, durable) = watermark(Position::default());
         let (intake_writer, intake) = watermark(Position::default());
         let links = JournalLinks {
+            floor: gavel_link::watermark(gavel_link::Position::default()).1,
             records,
             commit: durable.clone(),
             durable: durable_writer,

@@ -27,9 +27,12 @@ impl<M: Machine> Machine for Sessioned<M> {
             Body::Tick => Progress::Done,
             Body::Skip(skip) => self.skip(record.stamp, command.session, skip.until, out),
             Body::Rejected(rejected) => self.rejected(record, rejected, out),
-            Body::NewOrder(_) | Body::Cancel(_) | Body::Replace(_) | Body::MarketData(_) => {
-                self.application(record, out)
-            }
+            Body::NewOrder(_)
+            | Body::Cancel(_)
+            | Body::Replace(_)
+            | Body::MarketData(_)
+            | Body::MassAction(_)
+            | Body::OrderStatus(_) => self.application(record, out),
         };
         self.finish(record.stamp, progress)
     }
@@ -43,6 +46,31 @@ impl<M: Machine> Machine for Sessioned<M> {
             self.applied = self.applied.next();
         }
         progress
+    }
+
+    fn live_orders(&self, _session: SessionSlot) -> u32 {
+        unreachable!("nobody asks yet")
+    }
+
+    fn cancel_session(
+        &mut self,
+        _stamp: gavel_types::Stamp,
+        _session: SessionSlot,
+        _why: gavel_types::CancelReason,
+        _out: &mut impl Outbox,
+    ) -> Progress {
+        unreachable!("nobody asks yet")
+    }
+
+    fn save(&self, _out: &mut impl gavel_contract::StateSink) {
+        unreachable!("nobody asks yet")
+    }
+
+    fn restore(
+        &mut self,
+        _from: &mut impl gavel_contract::StateSource,
+    ) -> Result<(), gavel_contract::BadState> {
+        unreachable!("nobody asks yet")
     }
 
     fn digest(&self, _session_key: &dyn Fn(SessionSlot) -> u64) -> u64 {

@@ -56,7 +56,11 @@ pub fn encode_report(parts: &[Report], envelope: &Envelope, out: &mut [u8]) -> u
         | ReportBody::NegotiationRefused(_)
         | ReportBody::EstablishmentAccepted(_)
         | ReportBody::EstablishmentRefused(_)
-        | ReportBody::ConnectionClosed(_) => unreachable!("checked: the report is sequenced"),
+        | ReportBody::ConnectionClosed(_)
+        | ReportBody::FlowFinished(_) => unreachable!("checked: the report is sequenced"),
+        ReportBody::MassAction(_) | ReportBody::Status(_) => {
+            unreachable!("the machine makes none yet")
+        }
     }
 }
 
