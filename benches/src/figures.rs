@@ -28,6 +28,11 @@ impl Times {
         self.0.saturating_record(ns);
     }
 
+    /// Adds all of another's.
+    pub fn add(&mut self, other: &Self) {
+        self.0 += &other.0;
+    }
+
     /// How many.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -68,4 +73,11 @@ impl Times {
             "max": self.0.max() as f64 / 1_000.0, "count": self.count(),
         })
     }
+}
+
+/// The middle one (the upper of two); 0 of none. Sorts them.
+#[must_use]
+pub fn median(of: &mut [f64]) -> f64 {
+    of.sort_by(f64::total_cmp);
+    of.get(of.len() / 2).copied().unwrap_or(0.0)
 }

@@ -12,5 +12,6 @@ pub mod disk;
 pub mod figures;
 pub mod network;
 pub mod node;
+pub mod open_loop;
 pub mod orders;
 pub mod stages;

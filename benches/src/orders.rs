@@ -19,8 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A session that adds orders and cancels them again, so that the book stays small.
 pub struct Flow {
     client: Client,
+    window: usize,
     next: u64,
     answered: u64,
+    /// Orders rest on so many levels and stay; None: every order is cancelled again.
+    resting_levels: Option<i64>,
 }
 
 impl Flow {
@@ -37,14 +40,46 @@ impl Flow {
             client.poll(&mut |_| {}).context("establishing a session")?;
             anyhow::ensure!(began.elapsed() < PATIENCE, "no session within {PATIENCE:?}");
         }
-        Ok(Self { client, next: 0, answered: 0 })
+        Ok(Self { client, window: in_flight_max, next: 0, answered: 0, resting_levels: None })
+    }
+
+    /// Connects as a client that has forgotten everything, and reads the session's reports from the
+    /// first on, at least so many. It waits for the system between two looks, as a client that is
+    /// not in a hurry does. Returns how many came.
+    ///
+    /// # Errors
+    /// If the connection breaks, a report is missing, or they do not come.
+    pub fn fetch_history(address: SocketAddr, number: u8, reports: u64) -> Result<u64> {
+        let config = ClientConfig::new(address, SessionUuid([number; 16]));
+        let mut client = Client::connect(config)?;
+        let (mut got, mut lost) = (0, 0);
+        let mut moved = (0, Instant::now());
+        while got < reports {
+            client.wait(Duration::from_millis(100))?;
+            client.poll(&mut |event| match event {
+                Event::Report(_) => got += 1,
+                Event::HistoryLost { from, until } => lost += until.0 - from.0,
+                _ => {}
+            })?;
+            anyhow::ensure!(lost == 0, "{lost} reports are not there any more");
+            if got != moved.0 {
+                moved = (got, Instant::now());
+            }
+            anyhow::ensure!(moved.1.elapsed() < PATIENCE, "no report for {PATIENCE:?}");
+        }
+        client.close();
+        Ok(got)
     }
 
     /// The next message: an order that rests, or the cancel of the order before.
     fn message(&mut self) -> Application {
         let number = self.next;
         self.next += 1;
-        if number % 2 == 1 {
+        let (levels, far) = match self.resting_levels {
+            Some(levels) => (levels, 1_000),
+            None => (64, 0),
+        };
+        if number % 2 == 1 && self.resting_levels.is_none() {
             return Application::Cancel(CancelOrder {
                 cl_ord_id: ClOrdId(number + 1),
                 orig_cl_ord_id: ClOrdId(number),
@@ -56,7 +91,7 @@ impl Flow {
         }
         Application::NewOrder(NewOrder {
             cl_ord_id: ClOrdId(number + 1),
-            price: Price((10_000 - (number as i64 / 2) % 64) * TICK),
+            price: Price((10_000 - far - (number as i64 / 2) % levels) * TICK),
             qty: Qty(100),
             min_qty: Qty(0),
             display_qty: Qty(0),
@@ -82,6 +117,55 @@ impl Flow {
             }
         })?;
         Ok(())
+    }
+
+    /// Most messages that may wait for their answer.
+    #[must_use]
+    pub fn window(&self) -> usize {
+        self.window
+    }
+
+    /// Messages that would be taken now.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.client.room()
+    }
+
+    /// Hands over the next message.
+    ///
+    /// # Errors
+    /// If it is not taken.
+    pub fn submit_next(&mut self) -> Result<()> {
+        let message = self.message();
+        self.client.submit(&message)?;
+        Ok(())
+    }
+
+    /// Sends what was handed over.
+    pub fn flush(&mut self) {
+        self.client.flush();
+    }
+
+    /// Answers since the last call.
+    ///
+    /// # Errors
+    /// If the connection breaks.
+    pub fn take_answers(&mut self) -> Result<u64> {
+        let before = self.answered;
+        self.poll()?;
+        Ok(self.answered - before)
+    }
+
+    /// From here on every message is an order that rests, on as many levels.
+    pub fn rest_from_now_on(&mut self, levels: i64) {
+        self.resting_levels = Some(levels);
+    }
+
+    /// From here on orders are cancelled again.
+    pub fn cancel_from_now_on(&mut self) {
+        self.resting_levels = None;
+        // The next message is an order, and the one after it its cancel.
+        self.next += self.next % 2;
     }
 
     /// Sends `count` messages, each after the answer to the one before; `record` gets the time of
