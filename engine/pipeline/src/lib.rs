@@ -24,6 +24,8 @@ mod sequencer;
 pub mod session;
 mod shadow;
 pub mod snapshot;
+#[cfg(test)]
+mod testing;
 
 pub use assemble::{Assembled, Assembly, Handles, Ports, SINGLE_NODE_TERM, assemble};
 pub use connection::{FromEgress, ToEgress};

@@ -62,15 +62,53 @@ impl<M: Machine> Machine for Sessioned<M> {
         unreachable!("nobody asks yet")
     }
 
-    fn save(&self, _out: &mut impl gavel_contract::StateSink) {
-        unreachable!("nobody asks yet")
+    fn save(&self, out: &mut impl gavel_contract::StateSink) {
+        out.put(&self.applied.0.to_le_bytes());
+        out.put(&(self.term_runs.len() as u64).to_le_bytes());
+        for run in &self.term_runs {
+            out.put(&run.term.0.to_le_bytes());
+            out.put(&run.first.0.to_le_bytes());
+        }
+        out.put(&(self.sessions.len() as u64).to_le_bytes());
+        for session in &self.sessions {
+            out.put(&session.uuid.0);
+            out.put(&session.conn.map_or(u64::MAX, |conn| conn.0).to_le_bytes());
+            out.put(&session.expected_seq.0.to_le_bytes());
+            out.put(&session.next_number.0.to_le_bytes());
+        }
+        self.machine.save(out);
     }
 
     fn restore(
         &mut self,
-        _from: &mut impl gavel_contract::StateSource,
+        from: &mut impl gavel_contract::StateSource,
     ) -> Result<(), gavel_contract::BadState> {
-        unreachable!("nobody asks yet")
+        let mut word = || -> Result<u64, gavel_contract::BadState> {
+            let mut bytes = [0; 8];
+            from.take(&mut bytes)?;
+            Ok(u64::from_le_bytes(bytes))
+        };
+        self.applied = gavel_types::Index(word()?);
+        for _ in 0..word()?.min(TERM_RUNS_MAX as u64) {
+            let (term, first) = (gavel_types::Term(word()?), gavel_types::Index(word()?));
+            self.term_runs.push(TermRun { term, first });
+        }
+        for _ in 0..word()?.min(self.sessions_max as u64) {
+            let mut uuid = [0; 16];
+            uuid[..8].copy_from_slice(&word()?.to_le_bytes());
+            uuid[8..].copy_from_slice(&word()?.to_le_bytes());
+            let uuid = gavel_types::SessionUuid(uuid);
+            let Err(at) = self.find(&uuid) else {
+                return Err(gavel_contract::BadState { what: "a session twice" });
+            };
+            let (conn, seq, next) = (word()?, word()?, word()?);
+            self.insert(uuid, at);
+            let session = self.sessions.last_mut().expect("it was just inserted");
+            session.conn = (conn != u64::MAX).then_some(gavel_types::ConnId(conn));
+            session.expected_seq = SeqNo(seq);
+            session.next_number = gavel_types::ReportNo(next);
+        }
+        self.machine.restore(from)
     }
 
     fn digest(&self, _session_key: &dyn Fn(SessionSlot) -> u64) -> u64 {
