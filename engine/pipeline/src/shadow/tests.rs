@@ -299,10 +299,13 @@ fn whichever_call_fails_the_shadow_goes_on_and_nothing_false_stands() {
         loop {
             let mut rig = rig_of(plan());
             rig.turn(); // its first calls are those of a start
+            let before = rig.disk.file_calls();
             rig.disk.fail_file_call_after(calls, kind);
             orders(&mut rig, 360);
             rig.now.0 += 1_000_000_000;
             orders(&mut rig, 30);
+            let made = rig.disk.file_calls() - before;
+            rig.disk.fail_file_call_after(u64::MAX, kind);
             assert!(!rig.shadow.is_stopped());
             assert_snapshots_true(&rig);
             assert!(!snapshots(&rig).is_empty());
@@ -312,7 +315,6 @@ fn whichever_call_fails_the_shadow_goes_on_and_nothing_false_stands() {
                 let header = snapshot::header(&mut rig.disk.files(), Index(index)).unwrap();
                 assert!(header.point.end.segment.0 >= floor, "call {calls}: floor {floor}");
             }
-            let made = rig.disk.file_calls();
             let mut rig = rig.restart(Some(Index(newest)));
             rig.settle();
             assert_eq!(rig.shadow.machine().unwrap().node_digest(), rig.truth.node_digest());
