@@ -8,12 +8,13 @@
 //! Limits: the Plan's.
 //! Not here: threads.
 
+use crate::authenticator::AuthenticatorLinks;
 use crate::egress::{Egress, EgressLinks, EgressStart};
 use crate::executor::Executor;
-use crate::gateway::{Gateway, GatewayLinks};
+use crate::gateway::{AuthenticatorRings, Gateway, GatewayLinks};
 use crate::sequencer::{LogEnd, Sequencer, SequencerLinks};
 use crate::session::Sessioned;
-use crate::{FromEgress, ToEgress};
+use crate::{FromAuthenticator, FromEgress, ToAuthenticator, ToEgress};
 use alloc::vec;
 use alloc::vec::Vec;
 use gavel_contract::{
@@ -82,6 +83,8 @@ pub struct Handles {
     pub recovered: Recovered,
     /// Where memory went.
     pub memory: Vec<MemoryLine>,
+    /// For an authenticator, where keys are configured: a housekeeping thread runs it.
+    pub authenticator: Option<AuthenticatorLinks>,
 }
 
 /// Takes reports that recovery makes again; never full.
@@ -106,7 +109,11 @@ struct Rings {
     reports: (Writer<Report>, Reader<Report>),
     requests: (Writer<ToEgress>, Reader<ToEgress>),
     events: (Writer<FromEgress>, Reader<FromEgress>),
+    ticks: (Writer<Nanos>, Reader<Nanos>),
 }
+
+/// Slots for words about Ticks: only the last counts, and whoever finds no room tries again.
+const TICKS_DEPTH: usize = 16;
 
 impl Rings {
     fn new(depth: &RingPlan) -> Self {
@@ -123,6 +130,7 @@ impl Rings {
             reports: touched_ring(depth.executor_to_egress, report),
             requests: touched_ring(depth.gateway_to_egress, ToEgress::Intake { stopped: false }),
             events: touched_ring(depth.egress_to_gateway, FromEgress::Released { conn: ConnId(0) }),
+            ticks: touched_ring(TICKS_DEPTH, Nanos(0)),
         }
     }
 
@@ -134,6 +142,7 @@ impl Rings {
             + self.reports.0.memory_bytes()
             + self.requests.0.memory_bytes()
             + self.events.0.memory_bytes()
+            + self.ticks.0.memory_bytes()
     }
 }
 
@@ -158,7 +167,8 @@ where
 {
     let rings = Rings::new(&plan.ring);
     let ring_bytes = rings.memory_bytes();
-    let Rings { control, commands, to_journal, to_executor, reports, requests, events } = rings;
+    let Rings { control, commands, to_journal, to_executor, reports, requests, events, ticks } =
+        rings;
     // The journal raises `durable` to what recovery found; until then it stands at nothing.
     let (durable_in, durable) = watermark(Position::default());
     let (intake_in, intake) = watermark(Position::default());
@@ -187,6 +197,7 @@ where
         gateway: commands.1,
         journal: to_journal.0,
         executor: to_executor.0,
+        ticks: ticks.1,
         replicator: None,
     };
     let sequencer = Sequencer::new(links, end);
@@ -199,10 +210,12 @@ where
     };
     let block_bytes = ports.store.buffers() * ports.store.buffer_bytes();
     let journal = Journal::new(&plan.journal, ports.store, start, links);
+    let (rings_of_gateway, authenticator) = authenticator_rings(plan).unzip();
     let links = GatewayLinks {
         commands: commands.0,
         requests: requests.0,
         events: events.1,
+        authenticator: rings_of_gateway,
         intake: intake.clone(),
         stop: stop_out,
     };
@@ -215,10 +228,19 @@ where
         MemoryLine { what: "connections", bytes: conn_bytes + gateway.memory_bytes() },
         MemoryLine { what: "log blocks", bytes: block_bytes },
     ];
-    let executor = Executor::new(machine, to_executor.1, reports.0, applied_in);
-    let mut handles =
-        Handles { control: control.0, stop, floor, durable, applied, intake, recovered, memory };
-    handles.control.push(admin_start(incarnation, configuration(plan)));
+    let executor = Executor::new(machine, to_executor.1, reports.0, applied_in, ticks.0);
+    let mut handles = Handles {
+        control: control.0,
+        stop,
+        floor,
+        durable,
+        applied,
+        intake,
+        recovered,
+        memory,
+        authenticator,
+    };
+    handles.control.push(admin_start(plan, incarnation));
     Ok(Assembly { gateway, sequencer, journal, executor, egress, handles })
 }
 
@@ -228,9 +250,24 @@ fn single_node() -> EgressStart {
     EgressStart { sender_term: SINGLE_NODE_TERM, term_runs: vec![first] }
 }
 
+/// The rings between gateway and authenticator, if keys are asked for. An open connection has at most
+/// a challenge and a claim under way; a full ring only delays.
+fn authenticator_rings(plan: &Plan) -> Option<(AuthenticatorRings, AuthenticatorLinks)> {
+    if !plan.session.needs_credentials {
+        return None;
+    }
+    let depth = (2 * plan.session.connections_max as usize).next_power_of_two();
+    let conn = ConnId(0);
+    let questions = touched_ring(depth, ToAuthenticator::Challenge { conn });
+    let answers = touched_ring(depth, FromAuthenticator::Verified { conn, identity: None });
+    let gateway = AuthenticatorRings { questions: questions.0, answers: answers.1 };
+    Some((gateway, AuthenticatorLinks { questions: questions.1, answers: answers.0 }))
+}
+
 /// The first record of every start: all sessions are disconnected (SAFETY 21).
-fn admin_start(incarnation: u64, configuration: u64) -> Command {
-    let start = AdminStart { incarnation, configuration };
+fn admin_start(plan: &Plan, incarnation: u64) -> Command {
+    let idle_expiry_ms = plan.session.idle_expiry_ms;
+    let start = AdminStart { incarnation, configuration: configuration(plan), idle_expiry_ms };
     Command::admin_start(SessionSlot::NONE, SeqNo(0), &start)
 }
 

@@ -140,8 +140,10 @@ body! {
         keepalive_ms: u32,
         /// Cancel-on-disconnect type (0 = off).
         cod_type: u8,
+        /// What the key may do.
+        role: Role,
         /// Zero.
-        reserved: [u8; 3],
+        reserved: [u8; 2],
         /// Cancel-on-disconnect window (ms).
         cod_window_ms: u64,
         /// Key that proved who asks, 0 if none was asked for.

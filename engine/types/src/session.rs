@@ -68,6 +68,17 @@ code! {
     }
 }
 
+impl Role {
+    /// True if it may enter, change and end orders.
+    #[must_use]
+    pub const fn may_trade(self) -> bool {
+        match self {
+            Self::Trade | Self::Admin => true,
+            Self::Read => false,
+        }
+    }
+}
+
 /// Who proved to be at the other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {

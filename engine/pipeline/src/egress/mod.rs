@@ -20,7 +20,9 @@ use alloc::vec::Vec;
 use gavel_contract::{Agent, Deadline, Egress as Port, Now, Plan};
 use gavel_link::{Reader, Watermark, Writer};
 use gavel_types::limits::MD_PARTS_MAX;
-use gavel_types::{AckRuleCode, ConnId, Nanos, Report, SessionSlot, Term, TerminationCode};
+use gavel_types::{
+    AckRuleCode, ConnId, Nanos, Report, ReportBody, SessionSlot, Term, TerminationCode,
+};
 use gavel_wire::server::{self, Envelope, MAX_SERVER_FRAME_BYTES, TermRun};
 use link::{Link, LinkState, Pumped};
 use window::Windows;
@@ -139,6 +141,8 @@ impl<P: Port> Egress<P> {
         if report.is_sequenced() {
             let envelope = self.envelope(report.stamp.index);
             self.store(report, &envelope);
+        } else if let Ok(ReportBody::NegotiationAccepted(body)) = report.parse() {
+            self.begin(body.slot);
         }
     }
 

@@ -112,6 +112,21 @@ impl Windows {
         if chain.head == NONE { chain.next } else { self.chunks[chain.head as usize].first }
     }
 
+    /// Drops the session's chain and starts at `next`: another session has the slot now.
+    pub(super) fn begin(&mut self, slot: SessionSlot, next: ReportNo) {
+        let mut chunk = self.chains[slot.0 as usize].head;
+        while chunk != NONE {
+            let dropped = &mut self.chunks[chunk as usize];
+            dropped.epoch = dropped.epoch.wrapping_add(1);
+            let rest = dropped.next;
+            dropped.next = self.free;
+            self.free = chunk;
+            chunk = rest;
+        }
+        self.chains[slot.0 as usize] =
+            Chain { head: NONE, tail: NONE, chunks: 0, next, total_bytes: 0 };
+    }
+
     /// Appends the session's next frame, which `encode` writes and measures.
     pub(super) fn append(
         &mut self,
