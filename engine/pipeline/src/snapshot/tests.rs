@@ -5,7 +5,7 @@ use super::*;
 use crate::restart::configuration;
 use crate::session::Sessioned;
 use crate::shadow::NoTime;
-use crate::testing::{Deaf, Tally, plan};
+use crate::testing::{Deaf, Tally, negotiate, plan};
 use gavel_contract::{Machine, Progress, StoreFaultKind};
 use gavel_journal::memory::MemoryDisk;
 use gavel_journal::recovery::LogPoint;
@@ -18,7 +18,8 @@ fn machine(words: usize) -> Sessioned<Tally> {
     let mut machine = Sessioned::new(&plan().session, Tally { orders });
     for index in 1..=7 {
         let stamp = Stamp { index: Index(index), term: Term(1), time: Nanos(index) };
-        let record = LogRecord { stamp, command: Command::tick() };
+        let command = if index == 1 { negotiate(0) } else { Command::tick() };
+        let record = LogRecord { stamp, command };
         assert_eq!(machine.apply(&record, &mut Deaf), Progress::Done);
     }
     machine

@@ -15,8 +15,8 @@ use gavel_journal::{Journal, JournalLinks};
 use gavel_link::{Position, Reader, Watermark, WatermarkWriter, Writer, ring, watermark};
 use gavel_types::{
     Account, ClOrdId, Command, ConnId, Index, LogRecord, Nanos, NegotiateSession, NewOrder,
-    OrdType, Price, Qty, Report, SeqNo, SessionSlot, Side, Stamp, StpInstruction, SymbolId, Term,
-    TimeInForce,
+    OrdType, Price, Qty, Report, Role, SeqNo, SessionSlot, Side, Stamp, StpInstruction, SymbolId,
+    Term, TimeInForce,
 };
 
 const SEGMENT_BYTES: u64 = 32 << 10;
@@ -33,6 +33,11 @@ pub(crate) fn plan() -> Plan {
             keepalive_min_ms: keepalive_ms.0,
             keepalive_max_ms: keepalive_ms.1,
             establish_timeout_ms: 1_000,
+            cod_window_max_ms: 60_000,
+            idle_expiry_ms: 0,
+            throttle_per_s: 0,
+            throttle_burst: 1,
+            needs_credentials: false,
         },
         retransmit: RetransmitPlan {
             pool_bytes: 8 * (8 << 10),
@@ -64,7 +69,14 @@ pub(crate) fn plan() -> Plan {
 
 /// Negotiates session `n`.
 pub(crate) fn negotiate(n: u64) -> Command {
-    let body = NegotiateSession { uuid: uuid(n), conn: ConnId(n), timestamp: Nanos(1) };
+    let body = NegotiateSession {
+        uuid: uuid(n),
+        conn: ConnId(n),
+        timestamp: Nanos(1),
+        key_id: 0,
+        role: Role::Trade,
+        reserved: [0; 7],
+    };
     Command::negotiate(SessionSlot::NONE, SeqNo(0), &body)
 }
 

@@ -3,6 +3,7 @@
 use super::serve::Found;
 use super::*;
 use crate::fetch::{Fetch, Flow, Page};
+use crate::session::Session;
 use crate::snapshot::Plain;
 use crate::testing::{report, uuid};
 use gavel_journal::memory::{MemoryDisk, MemoryFiles, Random};
@@ -23,16 +24,11 @@ struct Bench {
     page: Option<alloc::boxed::Box<Page>>,
 }
 
-fn session(n: u64) -> Session {
-    let mut bench = crate::testing::sessions(n + 1);
-    bench.swap_remove(n as usize)
-}
-
 impl Bench {
     fn new(plan: ReportStorePlan, sessions: u64) -> Self {
         let disk = MemoryDisk::new(4_096);
         let mut files = disk.files();
-        let sessions: Vec<Session> = (0..sessions).map(session).collect();
+        let sessions = crate::testing::sessions(sessions);
         let store = ReportStore::open(plan, &mut files, &sessions, 0).unwrap();
         let said = sessions.iter().map(|_| Vec::new()).collect();
         Self { disk, files, store, sessions, said, index: 0, page: Some(Page::new()) }
@@ -217,7 +213,7 @@ fn another_life_of_a_name_or_a_slot_has_a_history_of_its_own() {
     // The session expires, and the same name is negotiated again.
     bench.sessions[0].next_number = ReportNo(1);
     bench.said[0].clear();
-    bench.store.follow(&bench.sessions.clone());
+    bench.store.begin(SessionSlot(0), uuid(0));
     assert_eq!(bench.fetch(0, 50, 60).0, Found::Unknown);
     let last = bench.settle();
     bench.reopen(bench.sessions.clone(), last);
