@@ -9,6 +9,10 @@
 
 pub mod clock;
 pub mod cpu;
+#[cfg(feature = "faults")]
+pub mod faults;
+#[cfg(not(feature = "faults"))]
+mod faults;
 pub mod hot_alloc;
 pub mod memory;
 pub mod storage;
