@@ -84,6 +84,11 @@ pub fn serve(start: Start) -> Result<(), Failure> {
         let what = format!("the log in {}: {refusal}", settings.data_dir.display());
         Failure::new(exit::RECOVERY, what)
     })?;
+    if let Some(segment) = node.handles.recovered.unprepared {
+        directory
+            .remove_unprepared(segment, settings.plan.journal.segment_bytes)
+            .map_err(|fault| Failure::new(exit::DIRECTORY, fault))?;
+    }
     let locked = memory::lock_all();
     say::recovered(&start, &node.handles, began.elapsed());
     say::memory(&start, &node.handles.memory, &locked);
