@@ -10,11 +10,11 @@
 pub mod clock;
 pub mod codec;
 pub mod cpu;
-pub mod files;
 #[cfg(feature = "faults")]
 pub mod faults;
 #[cfg(not(feature = "faults"))]
 mod faults;
+pub mod files;
 pub mod hot_alloc;
 pub mod memory;
 pub mod storage;
