@@ -59,6 +59,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// How blocks are made durable.
     pub durable_mode: DurableMode,
+    /// Where the keys are that may open sessions; none: anybody may.
+    pub keys: Option<PathBuf>,
     /// Every limit.
     pub plan: Plan,
 }
@@ -66,6 +68,8 @@ pub struct Settings {
 const MIB: usize = 1 << 20;
 /// Unit in which sessions take retransmission memory.
 const CHUNK_BYTES: usize = 64 << 10;
+/// Ten years.
+const IDLE_EXPIRY_S_MAX: u64 = 10 * 365 * 86_400;
 /// Least depth of a ring that the gateway writes to.
 const GATEWAY_RING_MIN: usize = GATEWAY_ROOM_MIN.next_power_of_two();
 
@@ -164,6 +168,7 @@ impl Check<'_> {
             hot_alloc,
             listen,
             durable_mode,
+            keys: Some(&raw.sessions.keys).filter(|path| !path.is_empty()).map(PathBuf::from),
             plan: self.plan(raw)?,
         })
     }
@@ -207,6 +212,28 @@ impl Check<'_> {
                 orders.establish_timeout_ms,
                 (100, 600_000),
             )?,
+            cod_window_max_ms: self.range(
+                ("sessions", "cod_window_max_ms"),
+                sessions.cod_window_max_ms,
+                (0, 3_600_000),
+            )?,
+            idle_expiry_ms: 1_000
+                * self.range(
+                    ("sessions", "idle_expiry_s"),
+                    sessions.idle_expiry_s,
+                    (0, IDLE_EXPIRY_S_MAX),
+                )?,
+            throttle_per_s: self.range(
+                ("sessions", "throttle_per_s"),
+                sessions.throttle_per_s,
+                (0, 10_000_000),
+            )?,
+            throttle_burst: self.range(
+                ("sessions", "throttle_burst"),
+                sessions.throttle_burst,
+                (1, 1_000_000),
+            )?,
+            needs_credentials: !sessions.keys.is_empty(),
         })
     }
 
@@ -375,7 +402,7 @@ mod tests {
     }
 
     /// (text, line, part of the message)
-    const WRONG: [(&str, Option<usize>, &str); 1 + 12] = [
+    const WRONG: [(&str, Option<usize>, &str); 1 + 14] = [
         ("[node]\ndata_dirr = 'x'", Some(2), "unknown field `data_dirr`"),
         ("[rings]\n\nexecutor_to_egress = 1000", Some(3), "such as 1024"),
         ("[orders]\nlisten = 'localhost'", Some(2), "not an address"),
@@ -390,6 +417,8 @@ mod tests {
         ("[node]\nhot_alloc = 'ignore'", Some(2), "count or abort"),
         ("[retransmit]\npool_mib = 1", Some(2), "between 32 and"),
         ("[sessions]\nkeepalive_max_ms = 50", Some(2), "between 100 and"),
+        ("[sessions]\ncod_window_max_ms = 4_000_000", Some(2), "between 0 and 3600000"),
+        ("[sessions]\nthrottle_burst = 0", Some(2), "between 1 and"),
         ("[journal]\nsegment_mib = 'big'", Some(2), "invalid type"),
         (
             "[[symbol]]\nid=1\nname='A'\ntick='0.01'\nlot=1\nprice_min='0.01'\n\

@@ -9,6 +9,7 @@
 
 pub mod clock;
 pub mod cpu;
+pub mod credentials;
 pub mod hot_alloc;
 pub mod memory;
 pub mod storage;
