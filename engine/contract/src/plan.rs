@@ -39,6 +39,8 @@ pub struct BookPlan {
     pub orders_max: u32,
     /// Most price levels of one side of one symbol.
     pub levels_max: u32,
+    /// Most sessions that can have orders: their slots are below this. As in [`SessionPlan`].
+    pub sessions_max: u32,
 }
 
 /// Sizes and times of sessions.
