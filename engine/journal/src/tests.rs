@@ -2,6 +2,7 @@
 
 mod fixture;
 mod fuzz;
+mod recycled;
 mod storm;
 
 pub(crate) use fixture::{Image, MS, Placed, Rig, plan, record, records_of, scan_all, scan_from};
