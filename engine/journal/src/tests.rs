@@ -1,6 +1,7 @@
 //! Tests of the whole room, and what all its tests share.
 
 mod fixture;
+mod fixtures;
 mod fuzz;
 mod recycled;
 mod storm;
