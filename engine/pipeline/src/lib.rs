@@ -11,24 +11,41 @@
 extern crate alloc;
 
 mod assemble;
+mod authenticator;
 mod connection;
 mod egress;
 mod executor;
+mod fetch;
 mod gateway;
 #[cfg(feature = "mutate")]
 mod mutation;
 mod replicator;
+mod restart;
 mod sequencer;
 pub mod session;
+mod shadow;
+pub mod snapshot;
+#[cfg(test)]
+mod testing;
+mod throttle;
 
-pub use assemble::{Assembly, Handles, Ports, SINGLE_NODE_TERM, StartRefusal, assemble};
-pub use connection::{FromEgress, ToEgress};
-pub use egress::{Egress, EgressLinks, EgressStart, REPORTS_PER_CYCLE, REQUESTS_PER_CYCLE};
+pub use assemble::{Assembled, Assembly, Handles, Ports, SINGLE_NODE_TERM, assemble};
+pub use authenticator::{Authenticator, AuthenticatorLinks, CLAIMS_PER_CYCLE};
+pub use connection::{FromAuthenticator, FromEgress, ToAuthenticator, ToEgress};
+pub use egress::{
+    Egress, EgressLinks, EgressStart, FetchLinks, REPORTS_PER_CYCLE, REQUESTS_PER_CYCLE,
+};
 pub use executor::{Executor, RECORDS_PER_CYCLE};
 pub use gateway::{
-    EVENTS_PER_CYCLE, Gateway, GatewayLinks, HELD_BYTES, READ_BYTES_MAX, TURNS_PER_CYCLE,
+    AuthenticatorRings, EVENTS_PER_CYCLE, Gateway, GatewayLinks, HELD_BYTES, READ_BYTES_MAX,
+    TURNS_PER_CYCLE,
 };
 #[cfg(feature = "mutate")]
 pub use mutation::Mutation;
 pub use replicator::{FromReplicator, ReplicatorLinks};
+pub use restart::{PassedOver, Restart, StartRefusal, StartTimes, configuration};
 pub use sequencer::{COMMANDS_PER_CYCLE, LogEnd, Sequencer, SequencerLinks};
+pub use shadow::{
+    BLOCKS_PER_CYCLE, FETCHES_PER_CYCLE, NEWS_MAX, Shadow, ShadowCounts, ShadowLinks, ShadowNews,
+    ShadowPorts,
+};
