@@ -42,11 +42,17 @@ pub enum Mutation {
     SdkForgets,
     /// The SDK sends another quantity than it was given, now and then.
     SdkAlters,
+    /// The store does not sync the directory: a segment's name may be lost.
+    DirectoryNotSynced,
+    /// The store tries a failed sync again, and takes its success for that of the first.
+    SyncRetried,
+    /// Recovery takes a torn block at the end for whole.
+    TornTailTrusted,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::DurableAtSubmit,
         Self::DurableByAnyCompletion,
         Self::LyingDisk,
@@ -64,6 +70,9 @@ impl Mutation {
         Self::SdkRenumbers,
         Self::SdkForgets,
         Self::SdkAlters,
+        Self::DirectoryNotSynced,
+        Self::SyncRetried,
+        Self::TornTailTrusted,
     ];
 
     /// Its name on the command line.
@@ -87,6 +96,9 @@ impl Mutation {
             Self::SdkAlters => "sdk-alters",
             Self::SdkRenumbers => "sdk-renumbers",
             Self::SdkForgets => "sdk-forgets",
+            Self::DirectoryNotSynced => "directory-not-synced",
+            Self::SyncRetried => "sync-retried",
+            Self::TornTailTrusted => "torn-tail-trusted",
         }
     }
 

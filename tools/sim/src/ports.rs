@@ -14,7 +14,7 @@ use gavel_contract::{
     Received, SegmentInfo, SegmentNo, Sent, StoreFault,
 };
 use gavel_journal::format::{Probe, UNIT_BYTES, probe};
-use gavel_journal::memory::{MemoryDisk, MemoryReader, MemoryStore};
+use gavel_journal::memory::{MemoryDisk, MemoryReader, MemoryStore, heal};
 use gavel_types::ConnId;
 
 /// What all ports of one process share.
@@ -41,6 +41,7 @@ impl SimStore {
     #[must_use]
     pub fn new(disk: &MemoryDisk, buffers: usize, buffer_bytes: usize, rim: Rim) -> Self {
         disk.set_lying(rim.mutation == Some(Mutation::LyingDisk));
+        disk.set_names_lying(rim.mutation == Some(Mutation::DirectoryNotSynced));
         Self { inner: disk.store(buffers, buffer_bytes), disk: disk.clone(), rim, completed: 0 }
     }
 }
@@ -84,9 +85,14 @@ impl LogStore for SimStore {
         if self.rim.crash.is_dead() {
             return None;
         }
-        let done = self.inner.poll()?;
+        let mut done = self.inner.poll()?;
         let alive = self.rim.crash.call();
         assert!(alive, "checked above");
+        if let LogDone::WriteFailed(write, _) = &done
+            && self.rim.mutation == Some(Mutation::SyncRetried)
+        {
+            done = LogDone::Written(*write);
+        }
         if let LogDone::Written(write) = &done {
             self.completed += 1;
             let spoils = self.completed.is_multiple_of(SPOILED_ONE_IN);
@@ -177,8 +183,8 @@ impl Egress for SimEgress {
 /// The log's reader at a start.
 pub struct SimReader {
     inner: MemoryReader,
-    /// A block that a planted bug does not show.
-    hidden: Option<(SegmentNo, u64, usize)>,
+    /// Bytes that a planted bug shows instead of those on the disk.
+    instead: Option<(SegmentNo, u64, Vec<u8>)>,
 }
 
 impl SimReader {
@@ -186,11 +192,18 @@ impl SimReader {
     #[must_use]
     pub fn new(disk: &MemoryDisk, mutation: Option<Mutation>) -> Self {
         let mut inner = disk.reader();
-        let hidden = match mutation {
-            Some(Mutation::RecoveryDropsLastBlock) => last_block(&mut inner),
+        let instead = match mutation {
+            Some(Mutation::RecoveryDropsLastBlock) => last_block(&mut inner).map(|mut last| {
+                last.2.fill(0);
+                last
+            }),
+            Some(Mutation::TornTailTrusted) => last_block(&mut inner).and_then(|mut last| {
+                let torn = heal(&mut last.2);
+                torn.then_some(last)
+            }),
             _ => None,
         };
-        Self { inner, hidden }
+        Self { inner, instead }
     }
 }
 
@@ -206,34 +219,32 @@ impl LogReader for SimReader {
         into: &mut [u8],
     ) -> Result<usize, StoreFault> {
         let count = self.inner.read(segment, offset_bytes, into)?;
-        if let Some((of, from, len)) = self.hidden
-            && of == segment
+        if let Some((of, from, bytes)) = &self.instead
+            && *of == segment
         {
-            let bytes = into[..count].iter_mut().zip(offset_bytes..);
-            bytes
-                .filter(|(_, at)| (from..from + len as u64).contains(at))
-                .for_each(|(b, _)| *b = 0);
+            for (byte, at) in into[..count].iter_mut().zip(offset_bytes..) {
+                let shown = at.checked_sub(*from).and_then(|at| bytes.get(at as usize));
+                *byte = shown.copied().unwrap_or(*byte);
+            }
         }
         Ok(count)
     }
 }
 
-/// The block with the highest number.
-fn last_block(reader: &mut MemoryReader) -> Option<(SegmentNo, u64, usize)> {
+/// The block with the highest number: its place and its bytes.
+fn last_block(reader: &mut MemoryReader) -> Option<(SegmentNo, u64, Vec<u8>)> {
     let mut last = None;
     for info in reader.segments().ok()? {
         let mut bytes = vec![0; info.bytes as usize];
         let count = reader.read(info.segment, 0, &mut bytes).ok()?;
-        for (unit, from) in
-            bytes[..count].chunks_exact(UNIT_BYTES).zip((0_u64..).step_by(UNIT_BYTES))
-        {
-            if let Probe::Header(fields) = probe(unit)
-                && last.is_none_or(|(seq, _)| seq < fields.name.block_seq)
+        for from in (0..count).step_by(UNIT_BYTES) {
+            if let Probe::Header(fields) = probe(&bytes[from..])
+                && last.as_ref().is_none_or(|(seq, _)| *seq < fields.name.block_seq)
             {
-                let place = (info.segment, from, fields.block_bytes());
-                last = Some((fields.name.block_seq, place));
+                let block = bytes[from..count.min(from + fields.block_bytes())].to_vec();
+                last = Some((fields.name.block_seq, (info.segment, from as u64, block)));
             }
         }
     }
-    last.map(|(_, place)| place)
+    last.map(|(_, block)| block)
 }

@@ -165,7 +165,7 @@ impl Profile {
                 establish_timeout_ms: 2_000,
             },
             retransmit: RetransmitPlan {
-                pool_bytes: if self.is_tight { 128 << 10 } else { 8 << 20 },
+                pool_bytes: if self.is_tight { 128 << 10 } else { 4 << 20 },
                 chunk_bytes: 8 << 10,
                 lag_max_bytes: if self.is_tight { 8 << 10 } else { 32 << 10 },
             },
