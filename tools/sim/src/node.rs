@@ -5,6 +5,7 @@
 //! Not here: when a process dies.
 
 use crate::check::{Oracle, Shared, Violation};
+use crate::countdown::Countdown;
 use crate::crash::CrashPoint;
 use crate::machine::SimBook;
 use crate::mutation::Mutation;
@@ -39,17 +40,20 @@ pub struct Start<'a> {
     pub incarnation: u64,
     /// Who watches.
     pub checkers: &'a Shared,
+    /// Which call of storage fails.
+    pub countdown: &'a Countdown,
     /// What errs.
     pub mutation: Option<Mutation>,
 }
 
 impl Node {
-    /// Starts a process: recovers the log, and compares what came of it with the oracle.
+    /// Starts a process: recovers the log, and compares what came of it with the oracle. None if
+    /// it refuses to serve because a call of storage failed meanwhile.
     ///
     /// # Errors
-    /// [`Violation`] if recovery refuses, or the state is not what the log says.
-    pub fn start(start: &Start<'_>, oracle: &mut Oracle) -> Result<Self, Violation> {
-        let Start { plan, disk, net, incarnation, checkers, mutation } = *start;
+    /// [`Violation`] if recovery refuses what it must not, or the state is not what the log says.
+    pub fn start(start: &Start<'_>, oracle: &mut Oracle) -> Result<Option<Self>, Violation> {
+        let Start { plan, disk, net, incarnation, checkers, countdown, mutation } = *start;
         let told = checkers.borrow().durable.told();
         let honest = oracle.extend(disk, &mut checkers.borrow_mut().sights)?;
         if honest.last.index < told {
@@ -63,7 +67,13 @@ impl Node {
         }
         checkers.borrow_mut().ledger.confirm(oracle)?;
         let crash = CrashPoint::default();
-        let rim = Rim { crash: crash.clone(), checkers: checkers.clone(), mutation };
+        let rim = Rim {
+            crash: crash.clone(),
+            checkers: checkers.clone(),
+            countdown: countdown.clone(),
+            mutation,
+        };
+        let failed = countdown.failed();
         let journal = &plan.journal;
         let store = SimStore::new(
             disk,
@@ -72,20 +82,24 @@ impl Node {
             rim.clone(),
         );
         net.listen();
+        let mut log = SimReader::new(disk, &rim);
         let ports = Ports {
             store,
             ingress: SimIngress::new(net, rim.clone()),
             egress: SimEgress::new(net, rim),
         };
         let book = SimBook::new(Book::new(&plan.book), mutation);
-        let mut log = SimReader::new(disk, mutation);
         let number = match mutation {
             Some(Mutation::IncarnationReused) => incarnation.min(1),
             _ => incarnation,
         };
-        let assembled = assemble(plan, book, &mut log, number, ports);
-        let assembly = assembled
-            .map_err(|refusal| Violation::new("recovery", format!("it refuses: {refusal}")))?;
+        let assembly = match assemble(plan, book, &mut log, number, ports) {
+            Ok(assembly) => assembly,
+            Err(_) if countdown.failed() != failed => return Ok(None),
+            Err(refusal) => {
+                return Err(Violation::new("recovery", format!("it refuses: {refusal}")));
+            }
+        };
         let last = assembly.handles.recovered.last.index;
         let cut = assembly.handles.recovered.cut.map_or(String::new(), |cut| cut.to_string());
         {
@@ -100,7 +114,7 @@ impl Node {
         oracle.agree(assembly.executor.machine(), "after recovery")?;
         let mut node = Self { assembly, crash };
         node.plant(mutation);
-        Ok(node)
+        Ok(Some(node))
     }
 
     fn plant(&mut self, mutation: Option<Mutation>) {

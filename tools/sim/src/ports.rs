@@ -5,6 +5,7 @@
 //! Not here: what disk and network do (gavel-journal's memory, net.rs).
 
 use crate::check::Shared;
+use crate::countdown::Countdown;
 use crate::crash::CrashPoint;
 use crate::mutation::Mutation;
 use crate::net::Net;
@@ -22,6 +23,8 @@ use gavel_types::ConnId;
 pub struct Rim {
     /// Its fate.
     pub crash: CrashPoint,
+    /// Which call of storage fails.
+    pub countdown: Countdown,
     /// Who watches.
     pub checkers: Shared,
     /// What errs.
@@ -34,6 +37,8 @@ pub struct SimStore {
     disk: MemoryDisk,
     rim: Rim,
     completed: u64,
+    /// What could not even begin.
+    refused: Option<LogDone>,
 }
 
 impl SimStore {
@@ -42,7 +47,8 @@ impl SimStore {
     pub fn new(disk: &MemoryDisk, buffers: usize, buffer_bytes: usize, rim: Rim) -> Self {
         disk.set_lying(rim.mutation == Some(Mutation::LyingDisk));
         disk.set_names_lying(rim.mutation == Some(Mutation::DirectoryNotSynced));
-        Self { inner: disk.store(buffers, buffer_bytes), disk: disk.clone(), rim, completed: 0 }
+        let inner = disk.store(buffers, buffer_bytes);
+        Self { inner, disk: disk.clone(), rim, completed: 0, refused: None }
     }
 }
 
@@ -67,6 +73,9 @@ impl LogStore for SimStore {
         if !self.rim.crash.call() {
             return;
         }
+        if self.rim.countdown.call("writing a block").is_err() {
+            self.disk.fail_write(write);
+        }
         let checkers = &mut *self.rim.checkers.borrow_mut();
         let bytes = &self.inner.buffer(write.buffer)[..write.len_bytes];
         if let Some((block_seq, last)) = checkers.durable.on_submit(write, bytes) {
@@ -76,8 +85,12 @@ impl LogStore for SimStore {
     }
 
     fn prepare(&mut self, segment: SegmentNo, free_below: SegmentNo) {
-        if self.rim.crash.call() {
-            self.inner.prepare(segment, free_below);
+        if !self.rim.crash.call() {
+            return;
+        }
+        match self.rim.countdown.call("preparing a segment") {
+            Ok(()) => self.inner.prepare(segment, free_below),
+            Err(why) => self.refused = Some(LogDone::PrepareFailed(segment, why)),
         }
     }
 
@@ -85,7 +98,7 @@ impl LogStore for SimStore {
         if self.rim.crash.is_dead() {
             return None;
         }
-        let mut done = self.inner.poll()?;
+        let mut done = self.refused.take().or_else(|| self.inner.poll())?;
         let alive = self.rim.crash.call();
         assert!(alive, "checked above");
         if let LogDone::WriteFailed(write, _) = &done
@@ -183,6 +196,7 @@ impl Egress for SimEgress {
 /// The log's reader at a start.
 pub struct SimReader {
     inner: MemoryReader,
+    countdown: Countdown,
     /// Bytes that a planted bug shows instead of those on the disk.
     instead: Option<(SegmentNo, u64, Vec<u8>)>,
 }
@@ -190,9 +204,9 @@ pub struct SimReader {
 impl SimReader {
     /// Over a disk.
     #[must_use]
-    pub fn new(disk: &MemoryDisk, mutation: Option<Mutation>) -> Self {
+    pub fn new(disk: &MemoryDisk, rim: &Rim) -> Self {
         let mut inner = disk.reader();
-        let instead = match mutation {
+        let instead = match rim.mutation {
             Some(Mutation::RecoveryDropsLastBlock) => last_block(&mut inner).map(|mut last| {
                 last.2.fill(0);
                 last
@@ -203,12 +217,13 @@ impl SimReader {
             }),
             _ => None,
         };
-        Self { inner, instead }
+        Self { inner, countdown: rim.countdown.clone(), instead }
     }
 }
 
 impl LogReader for SimReader {
     fn segments(&mut self) -> Result<Vec<SegmentInfo>, StoreFault> {
+        self.countdown.call("listing the segments")?;
         self.inner.segments()
     }
 
@@ -218,6 +233,7 @@ impl LogReader for SimReader {
         offset_bytes: u64,
         into: &mut [u8],
     ) -> Result<usize, StoreFault> {
+        self.countdown.call("reading the log")?;
         let count = self.inner.read(segment, offset_bytes, into)?;
         if let Some((of, from, bytes)) = &self.instead
             && *of == segment

@@ -117,6 +117,16 @@ pub const PROFILES: &[Profile] = &[
         faults: ALL_FAULTS,
         is_tight: true,
     },
+    Profile {
+        name: "countdown",
+        about: "short worlds, so that each of their storage calls can fail in turn",
+        clients: 2,
+        commands: 300,
+        seconds: 1,
+        fault_one_in_steps: 8_000,
+        faults: &[(Fault::CrashNode, 1), (Fault::StopNode, 1)],
+        is_tight: false,
+    },
 ];
 
 impl Profile {

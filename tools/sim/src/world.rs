@@ -12,12 +12,14 @@
 
 use crate::check::{Oracle, Shared, Verdict, Violation};
 use crate::client::{ClientLimits, SimClient, Turn};
+use crate::countdown::Countdown;
 use crate::faults::FaultCounts;
 use crate::mutation::Mutation;
 use crate::net::{Net, NetLimits};
 use crate::node::{AGENTS, Node, Start};
 use crate::profile::Profile;
 use crate::random::Random;
+use crate::run::Case;
 use crate::timeline::Happened;
 use gavel_client::initiator::Now as ClientNow;
 use gavel_contract::{Now, Plan};
@@ -67,6 +69,7 @@ pub struct World {
     client_random: Random,
     oracle: Oracle,
     mutation: Option<Mutation>,
+    countdown: Countdown,
     incarnation: u64,
     steps: u64,
     idle: u32,
@@ -83,12 +86,8 @@ pub(crate) const NEVER: Nanos = Nanos(u64::MAX);
 impl World {
     /// A world at its dawn: nothing runs yet.
     #[must_use]
-    pub fn new(
-        seed: u64,
-        profile: &'static Profile,
-        mutation: Option<Mutation>,
-        checkers: Shared,
-    ) -> Self {
+    pub fn new(case: Case, countdown: Countdown, checkers: Shared) -> Self {
+        let Case { seed, profile, mutation, .. } = case;
         let mut random = Random::new(seed);
         let plan = profile.plan(&mut random);
         let limits = NetLimits {
@@ -123,6 +122,7 @@ impl World {
             stalled_until: Nanos(0),
             full_until: Nanos(0),
             mutation,
+            countdown,
             incarnation: 0,
             steps: 0,
             idle: 0,
@@ -306,9 +306,14 @@ impl World {
             net: &self.net,
             incarnation: self.incarnation,
             checkers: &self.checkers,
+            countdown: &self.countdown,
             mutation: self.mutation,
         };
-        self.node = Some(Node::start(&start, &mut self.oracle)?);
+        self.node = Node::start(&start, &mut self.oracle)?;
+        if self.node.is_none() {
+            // It is started again, as whatever watches over processes does.
+            self.crash();
+        }
         self.asleep_until = [Nanos(0); AGENTS];
         Ok(())
     }
@@ -408,6 +413,7 @@ impl World {
         }
         drop(checkers);
         self.crash();
-        self.start()
+        self.start()?;
+        if self.node.is_none() { self.start() } else { Ok(()) }
     }
 }
