@@ -4,4 +4,4 @@ mod fixture;
 mod fuzz;
 mod storm;
 
-pub(crate) use fixture::{Image, MS, Placed, Rig, plan, record, records_of, scan_all};
+pub(crate) use fixture::{Image, MS, Placed, Rig, plan, record, records_of, scan_all, scan_from};

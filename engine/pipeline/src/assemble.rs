@@ -20,7 +20,7 @@ use gavel_contract::{
     Egress as EgressPort, Ingress, LogReader, LogStore, Machine, MemoryLine, Outbox, Plan,
     Progress, RingPlan,
 };
-use gavel_journal::recovery::{self, Recovered, Refusal};
+use gavel_journal::recovery::{self, LogPoint, Recovered, Refusal};
 use gavel_journal::{Journal, JournalLinks};
 use gavel_link::{Position, Reader, Watermark, WatermarkWriter, Writer, touched_ring, watermark};
 use gavel_types::{
@@ -243,7 +243,8 @@ fn recover<M: Machine, E: EgressPort>(
 ) -> Result<Recovered, StartRefusal> {
     let given = configuration(plan);
     let mut refusal = None;
-    let recovered = recovery::scan(log, plan.journal.segment_bytes, &mut |record: &LogRecord| {
+    let segment_bytes = plan.journal.segment_bytes;
+    let recovered = recovery::scan(log, segment_bytes, &LogPoint::ORIGIN, &mut |record| {
         if let Ok(Body::AdminStart(start)) = record.command.parse()
             && start.configuration != 0
             && start.configuration != given

@@ -11,7 +11,7 @@
 use super::fault::{fault, refusal};
 use super::identity::{self, Identity};
 use super::store::FileLogStore;
-use super::{SegmentReader, StoreOptions, segment};
+use super::{SegmentReader, StoreOptions, TailingReader, segment};
 use gavel_contract::{StoreFault, StoreFaultKind};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -81,6 +81,15 @@ impl LogDirectory {
     #[must_use]
     pub fn reader(&self) -> SegmentReader {
         SegmentReader::new(&self.path)
+    }
+
+    /// A reader of the segments while they are written to: past the page cache, as they are
+    /// written.
+    ///
+    /// # Errors
+    /// [`StoreFault`] if there is no memory for its buffer.
+    pub fn tailing_reader(&self) -> Result<TailingReader, StoreFault> {
+        TailingReader::new(&self.path)
     }
 
     /// The store, which may be moved to the thread that will use it.

@@ -15,6 +15,7 @@ mod identity;
 mod prepare;
 mod segment;
 mod store;
+mod tailing;
 mod uring;
 mod writer;
 
@@ -22,6 +23,7 @@ pub use directory::LogDirectory;
 pub use identity::Identity;
 pub use segment::SegmentReader;
 pub use store::FileLogStore;
+pub use tailing::TailingReader;
 
 /// Segments that a store keeps open for writing: the one in use, the next, and those with writes
 /// still in flight.

@@ -6,6 +6,7 @@
 //! Not here: making a segment (prepare.rs), writing one (uring.rs, writer.rs).
 
 use super::fault::fault;
+use super::identity::sync_directory;
 use gavel_contract::{LogReader, SegmentInfo, SegmentNo, StoreFault};
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -71,7 +72,8 @@ fn try_lock(file: &File, kind: libc::c_int) -> io::Result<bool> {
 /// How long writes of an earlier process may take to land.
 const SETTLE_WITHIN: Duration = Duration::from_secs(10);
 
-/// Waits until no write of an earlier process can land any more, and makes durable what it wrote.
+/// Waits until no write of an earlier process can land any more, and makes durable what it wrote,
+/// the segments' names among it.
 ///
 /// A killed process lets go of its descriptors before its io_uring requests have ended, but a
 /// request holds its file open, and so the lock that [`open_for_writing`] took. And a block that
@@ -94,7 +96,8 @@ pub(super) fn settle(directory: &Path) -> Result<(), StoreFault> {
         }
         file.sync_data().map_err(|e| fault("syncing", &path, &e))?;
     }
-    Ok(())
+    // The last process may have ended between naming a segment and syncing that name.
+    sync_directory(directory).map_err(|e| fault("syncing", directory, &e))
 }
 
 /// Reads the segments of a directory: a node's own, or a copy. Takes no lock.

@@ -3,7 +3,7 @@
 use crate::block::{BlockBuilder, BlockFrame};
 use crate::format::{BlockFields, BlockName, CHAIN_ORIGIN, DurableMark, UNIT_BYTES};
 use crate::memory::{MemoryDisk, MemoryStore, Random};
-use crate::{Journal, JournalLinks, JournalStart, Recovered, Refusal, recovery};
+use crate::{Journal, JournalLinks, JournalStart, LogPoint, Recovered, Refusal, recovery};
 use gavel_contract::{Agent, JournalPlan, Now, SegmentNo};
 use gavel_link::{Position, Watermark, Writer, ring, watermark};
 use gavel_types::{Command, Index, LogRecord, Nanos, SeqNo, SessionSlot, Stamp, Term};
@@ -47,8 +47,16 @@ pub(crate) fn scan_all(
     disk: &MemoryDisk,
     segment_bytes: u64,
 ) -> Result<(Recovered, Vec<LogRecord>), Refusal> {
+    scan_from(disk, segment_bytes, &LogPoint::ORIGIN)
+}
+
+pub(crate) fn scan_from(
+    disk: &MemoryDisk,
+    segment_bytes: u64,
+    from: &LogPoint,
+) -> Result<(Recovered, Vec<LogRecord>), Refusal> {
     let mut records = Vec::new();
-    let found = recovery::scan(&mut disk.reader(), segment_bytes, &mut |r| records.push(*r))?;
+    let found = recovery::scan(&mut disk.reader(), segment_bytes, from, &mut |r| records.push(*r))?;
     assert_eq!(found.records, records.len() as u64);
     Ok((found, records))
 }

@@ -13,7 +13,7 @@ use super::{Conserve, Sights, Verdict, Violation};
 use gavel_book::reference::ReferenceBook;
 use gavel_contract::{Machine, Outbox, Plan, Progress};
 use gavel_journal::memory::MemoryDisk;
-use gavel_journal::recovery::{self, Recovered};
+use gavel_journal::recovery::{self, LogPoint, Recovered};
 use gavel_pipeline::session::Sessioned;
 use gavel_types::{Body, Index, LogRecord, Report, SessionUuid};
 use gavel_wire::server::{MAX_SERVER_FRAME_BYTES, encode_report};
@@ -97,7 +97,8 @@ impl Oracle {
         let Self { machine, records, told, .. } = self;
         let mut changed = None;
         let mut reader = disk.reader();
-        let scanned = recovery::scan(&mut reader, self.segment_bytes, &mut |record: &LogRecord| {
+        let (bytes, from) = (self.segment_bytes, LogPoint::ORIGIN);
+        let scanned = recovery::scan(&mut reader, bytes, &from, &mut |record: &LogRecord| {
             let at = record.stamp.index.0 as usize - 1;
             let hash = xxh3_64(record.as_bytes());
             match records.get(at) {
