@@ -5,8 +5,11 @@
 
 use crate::mutation::Mutation;
 use gavel_book::Book;
-use gavel_contract::{Machine, Outbox, Progress};
-use gavel_types::{Body, Command, LogRecord, NewOrder, Qty, Report, ReportBody, SessionSlot, Side};
+use gavel_contract::{BadState, Machine, Outbox, Progress, StateSink, StateSource};
+use gavel_types::{
+    Body, CancelReason, Command, LogRecord, NewOrder, Qty, Report, ReportBody, SessionSlot, Side,
+    Stamp,
+};
 
 /// Of so many a planted bug spoils one.
 const SPOILED_ONE_IN: u64 = 61;
@@ -100,29 +103,26 @@ impl Machine for SimBook {
         self.book.resume(out)
     }
 
-    fn live_orders(&self, _session: SessionSlot) -> u32 {
-        unreachable!("nobody asks yet")
+    fn live_orders(&self, session: SessionSlot) -> u32 {
+        self.book.live_orders(session)
     }
 
     fn cancel_session(
         &mut self,
-        _stamp: gavel_types::Stamp,
-        _session: SessionSlot,
-        _why: gavel_types::CancelReason,
-        _out: &mut impl Outbox,
+        stamp: Stamp,
+        session: SessionSlot,
+        why: CancelReason,
+        out: &mut impl Outbox,
     ) -> Progress {
-        unreachable!("nobody asks yet")
+        self.book.cancel_session(stamp, session, why, out)
     }
 
-    fn save(&self, _out: &mut impl gavel_contract::StateSink) {
-        unreachable!("nobody asks yet")
+    fn save(&self, out: &mut impl StateSink) {
+        self.book.save(out);
     }
 
-    fn restore(
-        &mut self,
-        _from: &mut impl gavel_contract::StateSource,
-    ) -> Result<(), gavel_contract::BadState> {
-        unreachable!("nobody asks yet")
+    fn restore(&mut self, from: &mut impl StateSource) -> Result<(), BadState> {
+        self.book.restore(from)
     }
 
     fn digest(&self, session_key: &dyn Fn(SessionSlot) -> u64) -> u64 {

@@ -11,11 +11,12 @@ use crate::mutation::Mutation;
 use crate::net::Net;
 use crate::timeline::Happened;
 use gavel_contract::{
-    BufferId, Deadline, Egress, Ingress, IngressEvent, LogDone, LogReader, LogStore, LogWrite, Now,
-    Received, SegmentInfo, SegmentNo, Sent, StoreFault,
+    BufferId, Deadline, Egress, FileInfo, FileName, FileStore, Ingress, IngressEvent, LogDone,
+    LogReader, LogStore, LogWrite, Now, Received, SegmentInfo, SegmentNo, Sent, StoreFault,
+    StoreFaultKind,
 };
 use gavel_journal::format::{Probe, UNIT_BYTES, probe};
-use gavel_journal::memory::{MemoryDisk, MemoryReader, MemoryStore, heal};
+use gavel_journal::memory::{MemoryDisk, MemoryFiles, MemoryReader, MemoryStore, heal};
 use gavel_types::ConnId;
 
 /// What all ports of one process share.
@@ -88,6 +89,8 @@ impl LogStore for SimStore {
         if !self.rim.crash.call() {
             return;
         }
+        let early = u64::from(self.rim.mutation == Some(Mutation::RecycledTooEarly));
+        let free_below = SegmentNo(free_below.0 + early);
         match self.rim.countdown.call("preparing a segment") {
             Ok(()) => self.inner.prepare(segment, free_below),
             Err(why) => self.refused = Some(LogDone::PrepareFailed(segment, why)),
@@ -115,6 +118,84 @@ impl LogStore for SimStore {
             self.rim.checkers.borrow_mut().on_written(write, &self.disk);
         }
         Some(done)
+    }
+}
+
+/// Files beside the log.
+pub struct SimFiles {
+    inner: MemoryFiles,
+    disk: MemoryDisk,
+    rim: Rim,
+}
+
+impl SimFiles {
+    /// Of one process over a disk.
+    #[must_use]
+    pub fn new(disk: &MemoryDisk, rim: Rim) -> Self {
+        Self { inner: disk.files(), disk: disk.clone(), rim }
+    }
+
+    /// A call that may be the process's last, or fail.
+    fn call(&self, what: &'static str) -> Result<(), StoreFault> {
+        if !self.rim.crash.call() {
+            let facts = format!("{what}: the process is dead");
+            return Err(StoreFault { kind: StoreFaultKind::Io, facts });
+        }
+        if let Err(fault) = self.rim.countdown.call(what) {
+            self.disk.fail_file_call_after(0, fault.kind);
+        }
+        Ok(())
+    }
+}
+
+impl FileStore for SimFiles {
+    fn list(&mut self) -> Result<Vec<FileInfo>, StoreFault> {
+        self.call("listing files")?;
+        self.inner.list()
+    }
+
+    fn create(&mut self, name: FileName) -> Result<(), StoreFault> {
+        self.call("making a file")?;
+        self.inner.create(name)
+    }
+
+    fn append(&mut self, name: FileName, bytes: &[u8]) -> Result<(), StoreFault> {
+        self.call("appending to a file")?;
+        self.inner.append(name, bytes)
+    }
+
+    fn sync(&mut self, name: FileName) -> Result<(), StoreFault> {
+        self.call("syncing a file")?;
+        let synced = self.inner.sync(name);
+        if synced.is_err() && self.rim.mutation == Some(Mutation::FileSyncRetried) {
+            return self.inner.sync(name);
+        }
+        synced
+    }
+
+    fn rename(&mut self, from: FileName, to: FileName) -> Result<(), StoreFault> {
+        self.call("renaming a file")?;
+        self.inner.rename(from, to)
+    }
+
+    fn remove(&mut self, name: FileName) -> Result<(), StoreFault> {
+        self.call("removing a file")?;
+        self.inner.remove(name)
+    }
+
+    fn sync_directory(&mut self) -> Result<(), StoreFault> {
+        self.call("syncing the directory")?;
+        self.inner.sync_directory()
+    }
+
+    fn read(
+        &mut self,
+        name: FileName,
+        offset_bytes: u64,
+        into: &mut [u8],
+    ) -> Result<usize, StoreFault> {
+        self.call("reading a file")?;
+        self.inner.read(name, offset_bytes, into)
     }
 }
 
@@ -193,16 +274,25 @@ impl Egress for SimEgress {
     }
 }
 
-/// The log's reader at a start.
+/// The log's reader.
 pub struct SimReader {
     inner: MemoryReader,
     countdown: Countdown,
+    /// What its reads are for.
+    reading: &'static str,
     /// Bytes that a planted bug shows instead of those on the disk.
     instead: Option<(SegmentNo, u64, Vec<u8>)>,
 }
 
 impl SimReader {
-    /// Over a disk.
+    /// For whoever follows the log while it is written.
+    #[must_use]
+    pub fn tailing(disk: &MemoryDisk, rim: &Rim) -> Self {
+        let (inner, countdown) = (disk.reader(), rim.countdown.clone());
+        Self { inner, countdown, reading: "following the log", instead: None }
+    }
+
+    /// For a start.
     #[must_use]
     pub fn new(disk: &MemoryDisk, rim: &Rim) -> Self {
         let mut inner = disk.reader();
@@ -217,7 +307,7 @@ impl SimReader {
             }),
             _ => None,
         };
-        Self { inner, countdown: rim.countdown.clone(), instead }
+        Self { inner, countdown: rim.countdown.clone(), reading: "reading the log", instead }
     }
 }
 
@@ -233,7 +323,7 @@ impl LogReader for SimReader {
         offset_bytes: u64,
         into: &mut [u8],
     ) -> Result<usize, StoreFault> {
-        self.countdown.call("reading the log")?;
+        self.countdown.call(self.reading)?;
         let count = self.inner.read(segment, offset_bytes, into)?;
         if let Some((of, from, bytes)) = &self.instead
             && *of == segment

@@ -10,13 +10,13 @@
 //! Limits: [`STEPS_MAX`], [`CALM_NS`].
 //! Not here: what must hold (check/), what the weather brings (weather.rs).
 
-use crate::check::{Oracle, Shared, Verdict, Violation};
+use crate::check::{Oracle, Shared, Snapshots, Verdict, Violation};
 use crate::client::{ClientLimits, SimClient, Turn};
 use crate::countdown::Countdown;
 use crate::faults::FaultCounts;
 use crate::mutation::Mutation;
 use crate::net::{Net, NetLimits};
-use crate::node::{AGENTS, Node, Start};
+use crate::node::{AGENTS, Node, SHADOW, Start};
 use crate::profile::Profile;
 use crate::random::Random;
 use crate::run::Case;
@@ -43,6 +43,8 @@ const BUSY_NS: u64 = 12_000_000;
 const QUIET_NS: u64 = 1_500_000_000;
 /// Time between the end of a process and the next start, at most (ns).
 const DOWN_NS: u64 = 400_000_000;
+/// An operator asks for a snapshot once in so many steps, on average.
+const ASK_ONE_IN_STEPS: u64 = 60_000;
 /// Steps between two draws of who is favoured.
 const FAVOUR_STEPS: u64 = 4_096;
 
@@ -68,6 +70,7 @@ pub struct World {
     disk_random: DiskRandom,
     client_random: Random,
     oracle: Oracle,
+    pub(crate) snapshots: Snapshots,
     mutation: Option<Mutation>,
     countdown: Countdown,
     incarnation: u64,
@@ -95,7 +98,7 @@ impl World {
             socket_bytes: profile.socket_bytes(&mut random),
         };
         let client_limits = ClientLimits {
-            history_may_be_lost: profile.is_tight,
+            history_may_be_lost: profile.is_lossy,
             act_ns: ACT_NS * profile.clients as u64 / 4,
         };
         let clients = (0..profile.clients)
@@ -107,6 +110,7 @@ impl World {
             disk_random: DiskRandom::new(random.word()),
             client_random: random.split(),
             oracle: Oracle::new(&plan),
+            snapshots: Snapshots::new(&plan),
             profile,
             plan,
             random,
@@ -168,7 +172,7 @@ impl World {
         self.checkers.borrow_mut().timeline.at(self.steps, self.time);
         self.turn_of_the_world()?;
         let worked = match self.random.below(32) {
-            0..=18 => self.agent_turn(),
+            0..=18 => self.agent_turn()?,
             19..=22 => self.disk_turn(),
             23..=30 => self.client_turn(),
             _ => {
@@ -221,6 +225,7 @@ impl World {
         }
         if self.time >= self.full_until {
             self.disk.set_full(0);
+            self.disk.set_files_full(false);
             self.full_until = NEVER;
         }
         if self.time >= self.turns_at {
@@ -231,6 +236,11 @@ impl World {
         if self.steps.is_multiple_of(FAVOUR_STEPS) {
             self.favours = core::array::from_fn(|_| 1 << (2 * self.random.below(3)));
             self.is_in_order = self.random.one_in(3);
+        }
+        if self.random.one_in(ASK_ONE_IN_STEPS)
+            && let Some(node) = &mut self.node
+        {
+            node.ask_snapshot();
         }
         if self.is_storm
             && !self.profile.faults.is_empty()
@@ -248,22 +258,26 @@ impl World {
         Now { mono: Nanos(mono), utc: Nanos(utc) }
     }
 
-    fn agent_turn(&mut self) -> bool {
+    fn agent_turn(&mut self) -> Result<bool, Violation> {
         let agent = self.random.weighted(&self.favours);
         let now = self.now();
-        let Some(node) = &mut self.node else { return false };
+        let Some(node) = &mut self.node else { return Ok(false) };
         if self.time < self.asleep_until[agent] {
-            return false;
+            return Ok(false);
         }
         let (name, work) = node.turn(agent, now);
         if work > 0 {
             let happened = Happened::Worked { agent: name, work: work as u64 };
             self.checkers.borrow_mut().timeline.note(happened);
         }
+        if agent == SHADOW {
+            let Self { disk, checkers, oracle, snapshots, .. } = self;
+            node.watch_shadow(disk, checkers, oracle, snapshots)?;
+        }
         if node.crash().is_dead() || node.is_failed() {
             self.crash();
         }
-        work > 0
+        Ok(work > 0)
     }
 
     fn disk_turn(&mut self) -> bool {
@@ -305,11 +319,12 @@ impl World {
             disk: &self.disk,
             net: &self.net,
             incarnation: self.incarnation,
+            now: self.now(),
             checkers: &self.checkers,
             countdown: &self.countdown,
             mutation: self.mutation,
         };
-        self.node = Node::start(&start, &mut self.oracle)?;
+        self.node = Node::start(&start, &mut self.oracle, &self.snapshots)?;
         if self.node.is_none() {
             // It is started again, as whatever watches over processes does.
             self.crash();
@@ -338,6 +353,7 @@ impl World {
     fn clear_up(&mut self) {
         self.disk.set_stalled(false);
         self.disk.set_full(0);
+        self.disk.set_files_full(false);
         if self.stop_at != NEVER || self.node.as_ref().is_some_and(|node| node.crash().is_set()) {
             self.crash();
         }
@@ -354,10 +370,11 @@ impl World {
         let Some(node) = &self.node else { return false };
         let (applied, durable) = node.progress();
         let told = |(at, client): (usize, &SimClient)| {
-            client.is_at_rest() && client.next_report() == node.next_report(at)
+            client.is_at_rest() && client.delivery().next() == node.next_report(at)
         };
         self.idle >= IDLE_STEPS
             && applied == durable
+            && node.shadow_is_at_rest()
             && self.disk.pending() == 0
             && self.clients.iter().enumerate().all(told)
     }
@@ -401,6 +418,7 @@ impl World {
                 ));
             }
             session.once.finish(client.life())?;
+            client.delivery().finish(self.oracle.reports(at))?;
         }
         if let [_] = &self.clients[..] {
             let replay = crate::replay::book_digest(&self.plan, &checkers.ledger.session(0).once);
