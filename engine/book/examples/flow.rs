@@ -170,6 +170,7 @@ fn main() {
         }],
         orders_max: (target * 4).next_power_of_two() as u32,
         levels_max: 4_096,
+        sessions_max: SESSIONS as u32,
     };
     let mut flow = Flow {
         rng: Rng(0x9E37_79B9_7F4A_7C15),

@@ -3,30 +3,35 @@
 //! Inputs -> outputs: [`LogRecord`] -> reports.
 //! Invariants: those of the crate; a paused record is finished before another one enters.
 //! Limits: all in [`BookPlan`]; everything is allocated by [`Book::new`].
-//! Not here: the rules themselves (entry.rs, cancel.rs, replace.rs, matching.rs, depth.rs).
+//! Not here: the rules themselves (entry.rs, cancel.rs, replace.rs, matching.rs, mass.rs, status.rs,
+//! depth.rs), the form in which the state is saved (state.rs).
 
 use crate::digest::{LiveOrder, StateDigest};
 use crate::ladder::Ladder;
 use crate::levels::Levels;
+use crate::mass::MassCancel;
 use crate::matching::Sweep;
 use crate::names::Names;
-use crate::orders::Orders;
+use crate::orders::{Order, Orders};
+use crate::owners::Owners;
 use crate::reports::{Counters, Emit, Shown};
 use alloc::vec::Vec;
-use gavel_contract::{BookPlan, Machine, Outbox, Progress, SymbolSpec};
+use gavel_contract::{
+    BadState, BookPlan, Machine, Outbox, Progress, StateSink, StateSource, SymbolSpec,
+};
 use gavel_types::{
-    Body, ClOrdId, LogRecord, OrderId, Price, Qty, SessionSlot, Side, Stamp, SymbolId,
+    Body, CancelReason, ClOrdId, LogRecord, OrderId, Price, Qty, SessionSlot, Side, Stamp, SymbolId,
 };
 
 /// The limits of one symbol, without its name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     pub(crate) symbol: SymbolId,
-    tick: i64,
-    lot: u64,
-    price_min: i64,
-    price_max: i64,
-    qty_max: u64,
+    pub(crate) tick: i64,
+    pub(crate) lot: u64,
+    pub(crate) price_min: i64,
+    pub(crate) price_max: i64,
+    pub(crate) qty_max: u64,
 }
 
 impl Rules {
@@ -87,17 +92,27 @@ impl SymbolBook {
     }
 }
 
+/// What a record is in the middle of.
+#[derive(Clone, Copy, Debug)]
+enum Task {
+    Sweep(Sweep),
+    MassCancel(MassCancel),
+}
+
 /// Machine #1, fast.
 #[derive(Debug)]
 pub struct Book {
     /// Ascending; at the same places as `books`.
     pub(crate) symbols: Vec<SymbolId>,
     pub(crate) books: Vec<SymbolBook>,
+    /// Most levels of a side.
+    pub(crate) levels_max: u32,
     pub(crate) levels: Levels,
     pub(crate) orders: Orders,
     pub(crate) names: Names,
-    counters: Counters,
-    paused: Option<(Stamp, Sweep)>,
+    pub(crate) owners: Owners,
+    pub(crate) counters: Counters,
+    paused: Option<(Stamp, Task)>,
 }
 
 impl Book {
@@ -118,9 +133,11 @@ impl Book {
         Self {
             symbols: plan.symbols.iter().map(|spec| spec.symbol).collect(),
             books: plan.symbols.iter().map(book).collect(),
+            levels_max: plan.levels_max,
             levels: Levels::new(plan.orders_max),
             orders: Orders::new(plan.orders_max),
             names: Names::new(plan.orders_max),
+            owners: Owners::new(plan.orders_max, plan.sessions_max),
             counters: Counters::default(),
             paused: None,
         }
@@ -204,23 +221,46 @@ impl Book {
         }
     }
 
+    /// Makes an order live, at no level yet.
+    #[inline]
+    pub(crate) fn begin(&mut self, order: Order) -> u32 {
+        let slot = self.orders.take(order);
+        self.names.insert(order.session, order.cl_ord_id, slot);
+        self.owners.append(order.session, slot);
+        slot
+    }
+
     /// Forgets an order that rests nowhere any more.
     #[inline]
     pub(crate) fn end(&mut self, slot: u32) {
         let order = self.orders.order(slot);
         self.names.remove(order.session, order.cl_ord_id);
+        self.owners.remove(order.session, slot);
         self.orders.release(slot);
     }
 
-    /// Sweeps until the sweep is done or there is no room for its next step.
-    fn run(&mut self, sweep: Option<Sweep>, emit: &mut Emit<'_, impl Outbox>) -> Progress {
-        let Some(sweep) = sweep else { return Progress::Done };
-        let progress = self.sweep(sweep, emit);
+    /// Goes on with a task until it is done or pauses.
+    fn run(&mut self, task: Option<Task>, emit: &mut Emit<'_, impl Outbox>) -> Progress {
+        let Some(mut task) = task else { return Progress::Done };
+        let progress = match &mut task {
+            Task::Sweep(sweep) => self.sweep(*sweep, emit),
+            Task::MassCancel(mass) => self.mass_cancel(mass, emit),
+        };
         self.paused = match progress {
             Progress::Done => None,
-            Progress::Paused => Some((emit.stamp(), sweep)),
+            Progress::Paused => Some((emit.stamp(), task)),
         };
         progress
+    }
+
+    /// True if nothing ever happened here.
+    pub(crate) fn is_new(&self) -> bool {
+        self.counters == Counters::default() && self.paused.is_none()
+    }
+
+    /// True between two records.
+    pub(crate) fn is_between_records(&self) -> bool {
+        self.paused.is_none()
     }
 }
 
@@ -232,56 +272,66 @@ impl Machine for Book {
         let body = command.parse().expect("what enters the log was checked when it was made");
         let mut counters = self.counters;
         let mut emit = Emit::begin(out, &mut counters, record.stamp);
-        let sweep = match body {
-            Body::NewOrder(asked) => self.enter(session, asked, &mut emit),
+        let task = match body {
+            Body::NewOrder(asked) => self.enter(session, asked, &mut emit).map(Task::Sweep),
             Body::Cancel(asked) => {
                 self.cancel(session, asked, &mut emit);
                 None
             }
-            Body::Replace(asked) => self.replace(session, asked, &mut emit),
+            Body::Replace(asked) => self.replace(session, asked, &mut emit).map(Task::Sweep),
             Body::MarketData(asked) => {
                 self.market_data(command, asked, &mut emit);
                 None
             }
+            Body::MassAction(asked) => {
+                self.mass_action(session, asked, &mut emit).map(Task::MassCancel)
+            }
+            Body::OrderStatus(asked) => {
+                self.order_status(session, asked, &mut emit);
+                None
+            }
             _ => return Progress::Done,
         };
-        let progress = self.run(sweep, &mut emit);
+        let progress = self.run(task, &mut emit);
         self.counters = counters;
         progress
     }
 
     fn resume(&mut self, out: &mut impl Outbox) -> Progress {
-        let (stamp, sweep) = self.paused.take().expect("only a paused record is resumed");
+        let (stamp, task) = self.paused.take().expect("only a paused record is resumed");
         let mut counters = self.counters;
         let mut emit = Emit::resume(out, &mut counters, stamp);
-        let progress = self.run(Some(sweep), &mut emit);
+        let progress = self.run(Some(task), &mut emit);
         self.counters = counters;
         progress
     }
 
-    fn live_orders(&self, _session: SessionSlot) -> u32 {
-        unreachable!("nobody asks yet")
+    fn live_orders(&self, session: SessionSlot) -> u32 {
+        self.owners.count(session)
     }
 
     fn cancel_session(
         &mut self,
-        _stamp: gavel_types::Stamp,
-        _session: SessionSlot,
-        _why: gavel_types::CancelReason,
-        _out: &mut impl Outbox,
+        stamp: Stamp,
+        session: SessionSlot,
+        why: CancelReason,
+        out: &mut impl Outbox,
     ) -> Progress {
-        unreachable!("nobody asks yet")
+        assert!(self.paused.is_none(), "a paused record is finished before another one enters");
+        let mut counters = self.counters;
+        let mut emit = Emit::resume(out, &mut counters, stamp);
+        let mass = self.whole_session(session, why);
+        let progress = self.run(Some(Task::MassCancel(mass)), &mut emit);
+        self.counters = counters;
+        progress
     }
 
-    fn save(&self, _out: &mut impl gavel_contract::StateSink) {
-        unreachable!("nobody asks yet")
+    fn save(&self, out: &mut impl StateSink) {
+        crate::state::save(self, out);
     }
 
-    fn restore(
-        &mut self,
-        _from: &mut impl gavel_contract::StateSource,
-    ) -> Result<(), gavel_contract::BadState> {
-        unreachable!("nobody asks yet")
+    fn restore(&mut self, from: &mut impl StateSource) -> Result<(), BadState> {
+        crate::state::restore(self, from)
     }
 
     fn digest(&self, session_key: &dyn Fn(SessionSlot) -> u64) -> u64 {
@@ -300,5 +350,6 @@ impl Machine for Book {
             + self.levels.memory_bytes()
             + self.orders.memory_bytes()
             + self.names.memory_bytes()
+            + self.owners.memory_bytes()
     }
 }

@@ -24,8 +24,7 @@ impl Book {
     ) -> Option<Sweep> {
         match self.admit(session, asked) {
             Ok(order) => {
-                let slot = self.orders.take(order);
-                self.names.insert(session, asked.cl_ord_id, slot);
+                let slot = self.begin(order);
                 emit.accepted(self.shown(slot));
                 Some(Sweep { slot })
             }
@@ -61,6 +60,7 @@ impl Book {
             qty: asked.qty,
             leaves: asked.qty,
             session,
+            account: asked.account,
             book: book as u32,
             side: asked.side,
             time_in_force: asked.time_in_force,

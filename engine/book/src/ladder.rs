@@ -98,6 +98,16 @@ impl Ladder {
         self.rungs.iter().rev().map(|rung| rung.level)
     }
 
+    /// The levels, worst first.
+    pub(crate) fn worst_first(&self) -> impl Iterator<Item = u32> + '_ {
+        self.rungs.iter().map(|rung| rung.level)
+    }
+
+    /// True if a level at this price would be the best.
+    pub(crate) fn is_best(&self, price: Price) -> bool {
+        self.rungs.last().is_none_or(|best| best.rank < rank(self.side, price))
+    }
+
     pub(crate) fn memory_bytes(&self) -> usize {
         self.rungs.capacity() * size_of::<Rung>()
     }

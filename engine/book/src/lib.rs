@@ -65,12 +65,16 @@ mod digest;
 mod entry;
 mod ladder;
 mod levels;
+mod mass;
 mod matching;
 mod names;
 mod orders;
+mod owners;
 pub mod reference;
 mod replace;
 mod reports;
+mod state;
+mod status;
 mod verify;
 
 pub use book::Book;

@@ -53,10 +53,22 @@ impl Names {
     /// If the name is taken: callers look first.
     #[inline]
     pub(crate) fn insert(&mut self, session: SessionSlot, cl_ord_id: ClOrdId, slot: u32) {
+        assert!(self.try_insert(session, cl_ord_id, slot), "a name has one order");
+    }
+
+    /// Names a live order; false if the name is taken.
+    #[inline]
+    pub(crate) fn try_insert(
+        &mut self,
+        session: SessionSlot,
+        cl_ord_id: ClOrdId,
+        slot: u32,
+    ) -> bool {
         assert!(self.used * 2 < self.places.len(), "half of the places stay empty");
-        let at = self.seek(session, cl_ord_id).expect_err("a name has one order");
+        let Err(at) = self.seek(session, cl_ord_id) else { return false };
         self.places[at] = Place { cl_ord_id, session, slot };
         self.used += 1;
+        true
     }
 
     /// Forgets a name.

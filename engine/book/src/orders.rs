@@ -4,16 +4,21 @@
 //! Invariants: a handle never names two orders; cum_qty = qty - leaves; slots are taken last freed
 //! first (which is part of the machine's rules: OrderIDs are in reports).
 //! Limits: `orders_max`, fixed at construction.
-//! Not here: queues (levels.rs), names that clients gave (names.rs).
+//! Not here: queues (levels.rs), names that clients gave (names.rs), whose orders (owners.rs).
 
 use alloc::vec::Vec;
-use gavel_types::{ClOrdId, OrdStatus, OrderId, Price, Qty, SessionSlot, Side, TimeInForce};
+use gavel_types::{
+    Account, ClOrdId, OrdStatus, OrderId, Price, Qty, SessionSlot, Side, TimeInForce,
+};
 
 /// Stands for "no slot" in links.
 pub(crate) const NIL: u32 = u32::MAX;
 
 /// Stands for "no order" as a node's level.
 const VACATED: u32 = NIL - 1;
+
+/// Stands for "neither live nor free yet" as the `next` of a slot, while a slab is restored.
+const NOT_FREE: u32 = NIL - 1;
 
 /// A slot whose generation has come this far is never taken again.
 const GENERATION_END: u32 = u32::MAX;
@@ -28,6 +33,7 @@ pub(crate) struct Order {
     pub(crate) qty: Qty,
     pub(crate) leaves: Qty,
     pub(crate) session: SessionSlot,
+    pub(crate) account: Account,
     /// Index of its symbol in the plan.
     pub(crate) book: u32,
     pub(crate) side: Side,
@@ -63,7 +69,7 @@ impl Order {
 /// One cache line: an order and its links.
 ///
 /// ```text
-/// | ClOrdID 8 | price 8 | qty 8 | leaves 8 | session 4 | book 4 | side, tif 2+2 |
+/// | ClOrdID 8 | price 8 | qty 8 | leaves 8 | session 4 | account 4 | book 4 | side, tif 2+2 |
 /// | level 4 | prev 4 | next 4 | generation 4 |
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -75,12 +81,12 @@ pub(crate) struct Node {
     pub(crate) prev: u32,
     /// The order behind it; of a free slot, the next free one.
     pub(crate) next: u32,
-    generation: u32,
+    pub(crate) generation: u32,
 }
 
 impl Node {
     #[inline]
-    fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         self.level != VACATED
     }
 }
@@ -93,6 +99,7 @@ const VACANT: Order = Order {
     qty: Qty(0),
     leaves: Qty(0),
     session: SessionSlot::NONE,
+    account: Account(0),
     book: 0,
     side: Side::Buy,
     time_in_force: TimeInForce::Day,
@@ -206,6 +213,32 @@ impl Orders {
         self.nodes.iter().zip(0..).filter(|(node, _)| node.is_live()).map(|(_, slot)| slot)
     }
 
+    /// Slots that were ever taken: they are the first ones, since a slot never taken is taken only
+    /// when no other is free, in ascending order.
+    pub(crate) fn used(&self) -> u32 {
+        self.nodes.partition_point(|node| node.is_live() || node.generation > 1) as u32
+    }
+
+    /// Slots that there are.
+    pub(crate) fn capacity(&self) -> u32 {
+        self.nodes.len() as u32
+    }
+
+    /// True if the slot is never taken again.
+    pub(crate) fn is_retired(&self, slot: u32) -> bool {
+        self.nodes[slot as usize].generation == GENERATION_END
+    }
+
+    /// Nodes of the first slots, in the order of slots.
+    pub(crate) fn nodes(&self, slots: u32) -> &[Node] {
+        &self.nodes[..slots as usize]
+    }
+
+    /// The slot that is taken next, NIL if none is free.
+    pub(crate) fn first_free(&self) -> u32 {
+        self.free
+    }
+
     /// Slots that are never taken again.
     pub(crate) fn retired(&self) -> usize {
         self.nodes.iter().filter(|node| node.generation == GENERATION_END).count()
@@ -219,6 +252,55 @@ impl Orders {
     pub(crate) fn free_slots(&self) -> impl Iterator<Item = u32> + '_ {
         let some = |slot: u32| (slot != NIL).then_some(slot);
         core::iter::successors(some(self.free), move |&slot| some(self.node(slot).next))
+    }
+}
+
+/// A slab that comes back from its parts, in this order: the generations of the slots that were
+/// used, those of them that are free, the live orders. Each answers false if the part does not fit.
+impl Orders {
+    /// The generation of a slot that was used; it is neither live nor free yet.
+    pub(crate) fn restore_generation(&mut self, slot: u32, generation: u32) -> bool {
+        let node = &mut self.nodes[slot as usize];
+        node.generation = generation;
+        node.next = NOT_FREE;
+        generation > 0
+    }
+
+    /// A free slot that was used; `freed_after` is the one that is taken before it, NIL if none.
+    pub(crate) fn restore_free(&mut self, freed_after: u32, slot: u32) -> bool {
+        let node = &mut self.nodes[slot as usize];
+        let was_freed = (2..GENERATION_END).contains(&node.generation);
+        if node.next != NOT_FREE || !was_freed {
+            return false;
+        }
+        node.next = NIL;
+        if freed_after == NIL {
+            self.free = slot;
+        } else {
+            self.nodes[freed_after as usize].next = slot;
+        }
+        true
+    }
+
+    /// The slots that were never used follow the last of those that are free again.
+    pub(crate) fn restore_unused(&mut self, freed_last: u32, used: u32) {
+        let unused = if used as usize == self.nodes.len() { NIL } else { used };
+        if freed_last == NIL {
+            self.free = unused;
+        } else {
+            self.nodes[freed_last as usize].next = unused;
+        }
+    }
+
+    /// A live order, at no level yet.
+    pub(crate) fn restore_live(&mut self, slot: u32, order: Order) -> bool {
+        let node = &mut self.nodes[slot as usize];
+        if node.generation == GENERATION_END || node.next != NOT_FREE {
+            return false;
+        }
+        *node = Node { order, level: NIL, prev: NIL, next: NIL, generation: node.generation };
+        self.live += 1;
+        true
     }
 }
 

@@ -6,23 +6,33 @@
 //! Limits: as the plan says; time in proportion to the live orders; allocates as it goes.
 //! Not here: any structure, any code of the fast book but the digest's row format.
 
+mod state;
+#[cfg(test)]
+mod tests;
+
 use crate::MARKET_DATA_REQUEST_TEMPLATE;
 use crate::digest::{LiveOrder, StateDigest};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use gavel_contract::{BookPlan, Machine, Outbox, Progress, SymbolSpec};
+use gavel_contract::{
+    BadState, BookPlan, Machine, Outbox, Progress, StateSink, StateSource, SymbolSpec,
+};
 use gavel_types::{
-    Body, BusinessReject, BusinessRejectReason, CancelOrder, CancelReason, CancelReject,
+    Account, Body, BusinessReject, BusinessRejectReason, CancelOrder, CancelReason, CancelReject,
     CancelRejectReason, ClOrdId, ExecCanceled, ExecId, ExecNew, ExecRejected, ExecReplaced,
-    ExecTrade, LogRecord, MarketDataPart, MarketDataQuery, MdLevel, Nanos, NewOrder, OrdStatus,
-    OrdType, OrderId, OrderRejectReason, OrderState, Price, Qty, ReplaceOrder, Report, SeqNo,
-    SessionSlot, Side, Stamp, SymbolId, TimeInForce, TrdMatchId,
+    ExecStatus, ExecTrade, LogRecord, MarketDataPart, MarketDataQuery, MassAction,
+    MassActionRejectReason, MassActionReport, MassActionResponse, MassActionScope, MdLevel, Nanos,
+    NewOrder, OrdStatus, OrdType, OrderId, OrderRejectReason, OrderState, OrderStatusQuery, Price,
+    Qty, ReplaceOrder, Report, SeqNo, SessionSlot, Side, Stamp, SymbolId, TimeInForce, TrdMatchId,
 };
 
 #[derive(Clone, Debug)]
 struct Order {
     id: OrderId,
     session: SessionSlot,
+    account: Account,
+    /// Rises with each order of the venue.
+    entered: u64,
     cl_ord_id: ClOrdId,
     symbol: SymbolId,
     side: Side,
@@ -43,8 +53,10 @@ pub struct ReferenceBook {
     free_slots: Vec<u32>,
     /// Next generation of each slot.
     generations: Vec<u32>,
+    entries: u64,
     execs: u64,
     matches: u64,
+    mass_reports: u64,
     stamp: Stamp,
     /// Reports of the last record that had no room yet.
     pending: VecDeque<Report>,
@@ -59,8 +71,10 @@ impl ReferenceBook {
             live: Vec::new(),
             free_slots: (0..plan.orders_max).rev().collect(),
             generations: alloc::vec![1; plan.orders_max as usize],
+            entries: 0,
             execs: 0,
             matches: 0,
+            mass_reports: 0,
             stamp: Stamp {
                 index: gavel_types::Index(0),
                 term: gavel_types::Term(0),
@@ -95,6 +109,8 @@ impl ReferenceBook {
         let order = Order {
             id: OrderId(0),
             session,
+            account: asked.account,
+            entered: self.entries + 1,
             cl_ord_id: asked.cl_ord_id,
             symbol: asked.symbol,
             side: asked.side,
@@ -111,6 +127,7 @@ impl ReferenceBook {
             return;
         }
         let slot = self.free_slots.pop().expect("room was checked");
+        self.entries += 1;
         let generation = u64::from(self.generations[slot as usize]);
         let order = Order { id: OrderId(generation << 32 | u64::from(slot)), ..order };
         let state = self.state(&order, OrdStatus::New, 0);
@@ -349,6 +366,77 @@ impl ReferenceBook {
         }
     }
 
+    /// Cancels the orders of a session that `is_meant` picks, oldest first; returns how many.
+    /// Without a request each is named as if it had asked itself.
+    fn cancel_all(
+        &mut self,
+        session: SessionSlot,
+        why: CancelReason,
+        request: Option<ClOrdId>,
+        is_meant: impl Fn(&Order) -> bool,
+    ) -> u32 {
+        let is_meant = |o: &Order| o.session == session && is_meant(o);
+        let mut meant: Vec<Order> = self.live.iter().filter(|o| is_meant(o)).cloned().collect();
+        meant.sort_by_key(|o| o.entered);
+        for order in &meant {
+            self.live.retain(|o| o.id != order.id);
+            self.canceled(order, why, request.unwrap_or(order.cl_ord_id));
+        }
+        meant.len() as u32
+    }
+
+    fn mass_action(&mut self, session: SessionSlot, asked: &MassAction) {
+        let is_one_symbol = asked.scope == MassActionScope::Security;
+        let mut body = MassActionReport {
+            cl_ord_id: asked.cl_ord_id,
+            report_id: self.mass_reports + 1,
+            symbol: if is_one_symbol { asked.symbol } else { SymbolId(0) },
+            account: asked.account,
+            total_affected: 0,
+            action: asked.action,
+            scope: asked.scope,
+            response: MassActionResponse::Completed,
+            reject_reason: MassActionRejectReason::None,
+            side: asked.side,
+            reserved: [0; 7],
+        };
+        if is_one_symbol && self.spec(asked.symbol).is_none() {
+            body.response = MassActionResponse::Rejected;
+            body.reject_reason = MassActionRejectReason::UnknownSecurity;
+        } else {
+            let why = CancelReason::MassAction;
+            body.total_affected = self.cancel_all(session, why, Some(asked.cl_ord_id), |order| {
+                (!is_one_symbol || order.symbol == asked.symbol)
+                    && (asked.side == 0 || order.side.code() == asked.side)
+                    && (asked.account.0 == 0 || order.account == asked.account)
+            });
+        }
+        self.mass_reports += 1;
+        self.pending.push_back(Report::mass_action(self.stamp, session, &body));
+    }
+
+    fn order_status(&mut self, session: SessionSlot, asked: &OrderStatusQuery) {
+        let at = self.position(session, asked.order_id, asked.cl_ord_id);
+        let found = at.map(|at| &self.live[at]);
+        let order = match found.filter(|o| o.symbol == asked.symbol && o.side == asked.side) {
+            Some(order) => self.state(order, live_status(order), 0),
+            None => OrderState {
+                order_id: asked.order_id,
+                cl_ord_id: asked.cl_ord_id,
+                price: Price::NULL,
+                qty: Qty(0),
+                leaves_qty: Qty(0),
+                cum_qty: Qty(0),
+                symbol: asked.symbol,
+                side: asked.side,
+                ord_status: OrdStatus::Rejected,
+                detail: OrderRejectReason::UnknownOrder.code(),
+                reserved: 0,
+            },
+        };
+        self.pending.push_back(Report::exec_status(self.stamp, session, &ExecStatus { order }));
+    }
+
     fn spec(&self, symbol: SymbolId) -> Option<&SymbolSpec> {
         self.plan.symbols.iter().find(|spec| spec.symbol == symbol)
     }
@@ -449,6 +537,8 @@ impl Machine for ReferenceBook {
             Body::MarketData(asked) => {
                 self.market_data(command.session, command.client_seq, asked);
             }
+            Body::MassAction(asked) => self.mass_action(command.session, asked),
+            Body::OrderStatus(asked) => self.order_status(command.session, asked),
             _ => {}
         }
         self.deliver(out)
@@ -459,29 +549,29 @@ impl Machine for ReferenceBook {
         self.deliver(out)
     }
 
-    fn live_orders(&self, _session: SessionSlot) -> u32 {
-        unreachable!("nobody asks yet")
+    fn live_orders(&self, session: SessionSlot) -> u32 {
+        self.live.iter().filter(|order| order.session == session).count() as u32
     }
 
     fn cancel_session(
         &mut self,
-        _stamp: gavel_types::Stamp,
-        _session: SessionSlot,
-        _why: gavel_types::CancelReason,
-        _out: &mut impl Outbox,
+        stamp: Stamp,
+        session: SessionSlot,
+        why: CancelReason,
+        out: &mut impl Outbox,
     ) -> Progress {
-        unreachable!("nobody asks yet")
+        assert!(self.pending.is_empty(), "a paused record is finished before another one enters");
+        self.stamp = stamp;
+        self.cancel_all(session, why, None, |_| true);
+        self.deliver(out)
     }
 
-    fn save(&self, _out: &mut impl gavel_contract::StateSink) {
-        unreachable!("nobody asks yet")
+    fn save(&self, out: &mut impl StateSink) {
+        self.save_state(out);
     }
 
-    fn restore(
-        &mut self,
-        _from: &mut impl gavel_contract::StateSource,
-    ) -> Result<(), gavel_contract::BadState> {
-        unreachable!("nobody asks yet")
+    fn restore(&mut self, from: &mut impl StateSource) -> Result<(), BadState> {
+        self.restore_state(from)
     }
 
     fn digest(&self, session_key: &dyn Fn(SessionSlot) -> u64) -> u64 {
@@ -511,75 +601,4 @@ fn rests(order: &Order) -> bool {
 
 fn live_status(order: &Order) -> OrdStatus {
     if order.cum == 0 { OrdStatus::New } else { OrdStatus::PartiallyFilled }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Book;
-
-    struct All(Vec<Report>);
-
-    impl Outbox for All {
-        fn free(&self) -> usize {
-            usize::MAX
-        }
-        fn push(&mut self, report: Report) {
-            self.0.push(report);
-        }
-    }
-
-    /// No test lives long enough to use up a generation, so both books are set near its end.
-    #[test]
-    fn both_books_give_up_a_slot_whose_generation_is_used_up() {
-        let symbol = SymbolSpec {
-            symbol: SymbolId(1),
-            name: "SYM1".into(),
-            tick: Price(1),
-            lot: Qty(1),
-            price_min: Price(1),
-            price_max: Price(1_000),
-            qty_max: Qty(1_000),
-        };
-        let plan = BookPlan { symbols: alloc::vec![symbol], orders_max: 2, levels_max: 4 };
-        let (mut fast, mut naive) = (Book::new(&plan), ReferenceBook::new(&plan));
-        fast.orders.age(0, u32::MAX - 2);
-        naive.generations[0] = u32::MAX - 2;
-        let order = NewOrder {
-            cl_ord_id: ClOrdId(1),
-            price: Price(100),
-            qty: Qty(10),
-            min_qty: Qty(0),
-            display_qty: Qty(0),
-            stop_px: Price::NULL,
-            expire_time: Nanos(0),
-            stp_id: 0,
-            symbol: SymbolId(1),
-            account: gavel_types::Account(0),
-            side: Side::Buy,
-            ord_type: OrdType::Limit,
-            time_in_force: TimeInForce::Ioc,
-            stp: gavel_types::StpInstruction::Off,
-            exec_inst: 0,
-            reserved: [0; 3],
-        };
-        let command = gavel_types::Command::new_order(SessionSlot(0), SeqNo(1), &order);
-        let record = LogRecord { stamp: naive.stamp, command };
-        let mut outs = (All(Vec::new()), All(Vec::new()));
-        let mut ids = Vec::new();
-        for _ in 0..4 {
-            let ended = (fast.apply(&record, &mut outs.0), naive.apply(&record, &mut outs.1));
-            assert_eq!(ended, (Progress::Done, Progress::Done));
-            fast.verify();
-            assert_eq!(outs.0.0, outs.1.0);
-            let Ok(gavel_types::ReportBody::Canceled(canceled)) =
-                outs.0.0[outs.0.0.len() - 1].parse()
-            else {
-                panic!("{:?}", outs.0.0);
-            };
-            ids.push((canceled.order.order_id.0 >> 32, canceled.order.order_id.0 as u32));
-        }
-        let end = u64::from(u32::MAX);
-        assert_eq!(ids, [(end - 2, 0), (end - 1, 0), (1, 1), (2, 1)]);
-    }
 }

@@ -11,15 +11,19 @@ use gavel_contract::Outbox;
 use gavel_types::limits::BURST;
 use gavel_types::{
     CancelReason, CancelReject, CancelRejectReason, ClOrdId, ExecCanceled, ExecId, ExecNew,
-    ExecRejected, ExecReplaced, ExecTrade, NewOrder, OrdStatus, OrderId, OrderRejectReason,
-    OrderState, Price, Qty, Report, SessionSlot, Stamp, SymbolId, TrdMatchId,
+    ExecRejected, ExecReplaced, ExecStatus, ExecTrade, MassAction, MassActionRejectReason,
+    MassActionReport, MassActionResponse, MassActionScope, NewOrder, OrdStatus, OrderId,
+    OrderRejectReason, OrderState, OrderStatusQuery, Price, Qty, Report, SessionSlot, Stamp,
+    SymbolId, TrdMatchId,
 };
 
 /// The machine's counters: the numbers given last.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
-    exec: u64,
-    trd_match: u64,
+    pub(crate) exec: u64,
+    pub(crate) trd_match: u64,
+    /// Mass action reports.
+    pub(crate) mass: u64,
 }
 
 impl Counters {
@@ -32,6 +36,11 @@ impl Counters {
     pub(crate) fn trd_match(&mut self) -> TrdMatchId {
         self.trd_match += 1;
         TrdMatchId(self.trd_match)
+    }
+
+    fn mass(&mut self) -> u64 {
+        self.mass += 1;
+        self.mass
     }
 }
 
@@ -104,7 +113,7 @@ impl<'a, O: Outbox> Emit<'a, O> {
         Self { out, counters, stamp, room: BURST }
     }
 
-    /// For a record that paused.
+    /// For a record that paused, or one of which another part has reported already.
     pub(crate) fn resume(out: &'a mut O, counters: &'a mut Counters, stamp: Stamp) -> Self {
         let room = out.free();
         Self { out, counters, stamp, room }
@@ -209,5 +218,58 @@ impl<'a, O: Outbox> Emit<'a, O> {
             reserved: [0; 5],
         };
         self.push(Report::cancel_reject(self.stamp, session, &body));
+    }
+
+    pub(crate) fn mass_action(
+        &mut self,
+        session: SessionSlot,
+        asked: &MassAction,
+        total_affected: u32,
+        reject_reason: MassActionRejectReason,
+    ) {
+        let body = MassActionReport {
+            cl_ord_id: asked.cl_ord_id,
+            report_id: self.counters.mass(),
+            symbol: match asked.scope {
+                MassActionScope::Security => asked.symbol,
+                MassActionScope::AllOrders => SymbolId(0),
+            },
+            account: asked.account,
+            total_affected,
+            action: asked.action,
+            scope: asked.scope,
+            response: match reject_reason {
+                MassActionRejectReason::None => MassActionResponse::Completed,
+                MassActionRejectReason::UnknownSecurity => MassActionResponse::Rejected,
+            },
+            reject_reason,
+            side: asked.side,
+            reserved: [0; 7],
+        };
+        self.push(Report::mass_action(self.stamp, session, &body));
+    }
+
+    /// The order as it is.
+    pub(crate) fn status(&mut self, shown: Shown<'_>) {
+        let order = shown.state(shown.order.leaves, shown.order.status(), 0);
+        self.push(Report::exec_status(self.stamp, shown.order.session, &ExecStatus { order }));
+    }
+
+    /// There is no order of the names asked for.
+    pub(crate) fn unknown_status(&mut self, session: SessionSlot, asked: &OrderStatusQuery) {
+        let order = OrderState {
+            order_id: asked.order_id,
+            cl_ord_id: asked.cl_ord_id,
+            price: Price::NULL,
+            qty: Qty(0),
+            leaves_qty: Qty(0),
+            cum_qty: Qty(0),
+            symbol: asked.symbol,
+            side: asked.side,
+            ord_status: OrdStatus::Rejected,
+            detail: OrderRejectReason::UnknownOrder.code(),
+            reserved: 0,
+        };
+        self.push(Report::exec_status(self.stamp, session, &ExecStatus { order }));
     }
 }

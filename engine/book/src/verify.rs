@@ -6,7 +6,7 @@
 
 use crate::book::{Book, SymbolBook};
 use crate::orders::NIL;
-use gavel_types::{Price, Qty, Side};
+use gavel_types::{Price, Qty, SessionSlot, Side};
 
 impl Book {
     /// Checks every invariant of the state between two records.
@@ -34,6 +34,7 @@ impl Book {
             assert_eq!(named, Some(slot), "a live order is found by its name");
             assert_eq!(self.orders.find(self.orders.id(slot)), Some(slot), "and by its handle");
         }
+        self.verify_owners();
         self.verify_free(levels);
     }
 
@@ -68,7 +69,8 @@ impl Book {
             assert!(order.leaves > Qty(0), "a resting order has something left");
             assert!(order.leaves <= order.qty, "no more is left than was asked for");
             assert!(book.rules.is_legal_price(order.price), "a resting price is legal");
-            assert!(book.rules.is_legal_qty(order.qty), "a resting quantity is legal");
+            let is_legal = |qty| book.rules.is_legal_qty(qty);
+            assert!(is_legal(order.qty) && is_legal(order.leaves), "a resting quantity is legal");
             sum += order.leaves.0;
             count += 1;
             before = slot;
@@ -77,6 +79,27 @@ impl Book {
         assert_eq!(level.tail, before, "the tail is the last order");
         assert_eq!((level.qty.0, level.count), (sum, count), "a level is the sum of its orders");
         count as usize
+    }
+
+    fn verify_owners(&self) {
+        let mut listed = 0;
+        for session in (0..self.owners.sessions_max()).map(SessionSlot) {
+            let (mut count, mut before) = (0, NIL);
+            let mut slot = self.owners.first(session);
+            while slot != NIL {
+                assert_eq!(self.owners.before(slot), before, "a session's links are sound");
+                assert!(self.orders.node(slot).is_live(), "a session's orders are live");
+                let owner = self.orders.order(slot).session;
+                assert_eq!(owner, session, "a session's orders are its own");
+                before = slot;
+                slot = self.owners.after(slot);
+                count += 1;
+            }
+            assert_eq!(self.owners.last(session), before, "a session's last order is the last");
+            assert_eq!(self.owners.count(session), count, "a session's orders are counted");
+            listed += count;
+        }
+        assert_eq!(listed, self.orders.live(), "every live order is in its session's list");
     }
 
     fn verify_free(&self, levels_used: usize) {
@@ -93,7 +116,7 @@ mod tests {
     use super::*;
     use crate::orders::Order;
     use gavel_contract::{BookPlan, SymbolSpec};
-    use gavel_types::{ClOrdId, SessionSlot, SymbolId, TimeInForce};
+    use gavel_types::{Account, ClOrdId, SymbolId, TimeInForce};
 
     /// Two bids in one queue (slots 0 and 1), one ask (slot 2).
     fn sound() -> Book {
@@ -106,7 +129,8 @@ mod tests {
             price_max: Price(1_000),
             qty_max: Qty(1_000),
         };
-        let plan = BookPlan { symbols: vec![symbol], orders_max: 8, levels_max: 4 };
+        let plan =
+            BookPlan { symbols: vec![symbol], orders_max: 8, levels_max: 4, sessions_max: 2 };
         let mut book = Book::new(&plan);
         for (name, side, price) in [(1, Side::Buy, 100), (2, Side::Buy, 100), (3, Side::Sell, 101)]
         {
@@ -116,12 +140,12 @@ mod tests {
                 qty: Qty(10),
                 leaves: Qty(10),
                 session: SessionSlot(0),
+                account: Account(0),
                 book: 0,
                 side,
                 time_in_force: TimeInForce::Gtc,
             };
-            let slot = book.orders.take(order);
-            book.names.insert(order.session, order.cl_ord_id, slot);
+            let slot = book.begin(order);
             book.rest(slot);
         }
         book.verify();
@@ -158,6 +182,13 @@ mod tests {
         an_order_that_rests_nowhere("rests once"): |book| book.unrest(0);
         a_lost_level("no level is lost"): |book| {
             book.levels.take(Price(5));
+        };
+        an_order_in_no_list("in its session's list"): |book| {
+            book.owners.remove(SessionSlot(0), 1);
+        };
+        an_order_in_a_wrong_list("its own"): |book| {
+            book.owners.remove(SessionSlot(0), 2);
+            book.owners.append(SessionSlot(1), 2);
         };
         an_order_at_a_wrong_price("rests at its price"): |book| {
             book.orders.order_mut(0).price = Price(99);

@@ -171,7 +171,7 @@ impl Check<'_> {
     fn plan(&self, raw: &File) -> Result<Plan, ConfigError> {
         let session = self.session(raw)?;
         Ok(Plan {
-            book: self.book(raw)?,
+            book: self.book(raw, session.sessions_max)?,
             retransmit: self.retransmit(raw, session.sessions_max)?,
             journal: self.journal(raw)?,
             ring: self.rings(raw, &session)?,
@@ -303,7 +303,7 @@ impl Check<'_> {
         })
     }
 
-    fn book(&self, raw: &File) -> Result<BookPlan, ConfigError> {
+    fn book(&self, raw: &File, sessions_max: u32) -> Result<BookPlan, ConfigError> {
         let mut symbols = Vec::with_capacity(raw.symbol.len());
         for (nth, symbol) in raw.symbol.iter().enumerate() {
             symbols.push(self.symbol(nth, symbol, raw.book.orders_max)?);
@@ -319,6 +319,7 @@ impl Check<'_> {
             symbols,
             orders_max: self.range(("book", "orders_max"), raw.book.orders_max, (1, 1 << 28))?,
             levels_max: self.range(("book", "levels_max"), raw.book.levels_max, (1, 1 << 20))?,
+            sessions_max,
         })
     }
 

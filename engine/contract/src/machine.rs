@@ -8,8 +8,8 @@ use gavel_types::{CancelReason, LogRecord, Report, SessionSlot, Stamp};
 pub enum Progress {
     /// The record is applied whole.
     Done,
-    /// The outbox ran out of room between two steps: call [`Machine::resume`] when there is room.
-    /// No other record may be applied meanwhile.
+    /// The outbox ran out of room between two steps, or enough was done for one turn: call
+    /// [`Machine::resume`] when there is room. No other record may be applied meanwhile.
     Paused,
 }
 
@@ -74,7 +74,8 @@ pub trait Machine {
     fn live_orders(&self, session: SessionSlot) -> u32;
 
     /// Cancels every live order of a session, in the order in which they were entered; each is
-    /// reported Canceled for `why`. Pauses and resumes as [`Machine::apply`] does.
+    /// reported Canceled for `why`. Pauses and resumes as [`Machine::apply`] does, but may be called
+    /// with any number of free slots.
     fn cancel_session(
         &mut self,
         stamp: Stamp,

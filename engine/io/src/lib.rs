@@ -8,7 +8,9 @@
 //! Source: the manual pages of the calls, named where they are used.
 
 pub mod clock;
+pub mod codec;
 pub mod cpu;
+pub mod files;
 pub mod hot_alloc;
 pub mod memory;
 pub mod storage;

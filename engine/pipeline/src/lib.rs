@@ -14,16 +14,22 @@ mod assemble;
 mod connection;
 mod egress;
 mod executor;
+mod fetch;
 mod gateway;
 #[cfg(feature = "mutate")]
 mod mutation;
 mod replicator;
+mod restart;
 mod sequencer;
 pub mod session;
+mod shadow;
+pub mod snapshot;
 
-pub use assemble::{Assembly, Handles, Ports, SINGLE_NODE_TERM, StartRefusal, assemble};
+pub use assemble::{Assembled, Assembly, Handles, Ports, SINGLE_NODE_TERM, assemble};
 pub use connection::{FromEgress, ToEgress};
-pub use egress::{Egress, EgressLinks, EgressStart, REPORTS_PER_CYCLE, REQUESTS_PER_CYCLE};
+pub use egress::{
+    Egress, EgressLinks, EgressStart, FetchLinks, REPORTS_PER_CYCLE, REQUESTS_PER_CYCLE,
+};
 pub use executor::{Executor, RECORDS_PER_CYCLE};
 pub use gateway::{
     EVENTS_PER_CYCLE, Gateway, GatewayLinks, HELD_BYTES, READ_BYTES_MAX, TURNS_PER_CYCLE,
@@ -31,4 +37,9 @@ pub use gateway::{
 #[cfg(feature = "mutate")]
 pub use mutation::Mutation;
 pub use replicator::{FromReplicator, ReplicatorLinks};
+pub use restart::{PassedOver, Restart, StartRefusal, StartTimes, configuration};
 pub use sequencer::{COMMANDS_PER_CYCLE, LogEnd, Sequencer, SequencerLinks};
+pub use shadow::{
+    BLOCKS_PER_CYCLE, FETCHES_PER_CYCLE, NEWS_MAX, Shadow, ShadowCounts, ShadowLinks, ShadowNews,
+    ShadowPorts,
+};

@@ -15,6 +15,9 @@ use gavel_types::{Price, Qty, SymbolId};
 /// Instruments of a world.
 pub const SYMBOLS: u32 = 3;
 
+/// Most sessions of a world.
+const SESSIONS_MAX: u32 = 8;
+
 /// A kind of world.
 #[derive(Clone, Copy, Debug)]
 pub struct Profile {
@@ -199,9 +202,10 @@ impl Profile {
                 symbols: (1..=SYMBOLS).map(symbol).collect(),
                 orders_max: if self.is_tight { 64 } else { 1_024 },
                 levels_max: 64,
+                sessions_max: SESSIONS_MAX,
             },
             session: SessionPlan {
-                sessions_max: 8,
+                sessions_max: SESSIONS_MAX,
                 connections_max: 12,
                 keepalive_min_ms: 100,
                 keepalive_max_ms: 10_000,

@@ -6,7 +6,6 @@
 use crate::support::*;
 use gavel_book::Book;
 use gavel_book::reference::ReferenceBook;
-use gavel_contract::BookPlan;
 use gavel_types::*;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -34,9 +33,8 @@ struct Replay<M> {
 
 impl<M: Subject> Replay<M> {
     fn new() -> Self {
-        let plan =
-            BookPlan { symbols: vec![spec(1, UNIT, 1)], orders_max: 1 << 14, levels_max: 1 << 12 };
-        let mut plan = plan;
+        let mut plan = plan(1 << 14, 1 << 12);
+        plan.symbols = vec![spec(1, UNIT, 1)];
         plan.symbols[0].price_max = Price(NO_PRICE * UNIT);
         let mut venue = Venue::new(&plan);
         venue.checked = false;

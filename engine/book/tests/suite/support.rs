@@ -3,7 +3,9 @@
 
 use gavel_book::reference::ReferenceBook;
 use gavel_book::{Book, LiveOrder};
-use gavel_contract::{BookPlan, Machine, Outbox, Progress, SymbolSpec};
+use gavel_contract::{
+    BadState, BookPlan, Machine, Outbox, Progress, StateSink, StateSource, SymbolSpec,
+};
 use gavel_types::limits::BURST;
 use gavel_types::*;
 
@@ -57,7 +59,8 @@ pub(crate) fn spec(symbol: u32, tick: i64, lot: u64) -> SymbolSpec {
 }
 
 pub(crate) fn plan(orders_max: u32, levels_max: u32) -> BookPlan {
-    BookPlan { symbols: vec![spec(1, 1, 1), spec(2, 1, 1)], orders_max, levels_max }
+    let symbols = vec![spec(1, 1, 1), spec(2, 1, 1)];
+    BookPlan { symbols, orders_max, levels_max, sessions_max: 16 }
 }
 
 /// An outbox with so many slots, no more.
@@ -77,6 +80,36 @@ impl Outbox for Slots {
     }
 }
 
+/// A state that is held in memory.
+#[derive(Default)]
+pub(crate) struct Held(pub(crate) Vec<u8>);
+
+impl StateSink for Held {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+}
+
+/// What is left to be read of one.
+pub(crate) struct Left<'a>(pub(crate) &'a [u8]);
+
+impl StateSource for Left<'_> {
+    fn take(&mut self, into: &mut [u8]) -> Result<(), BadState> {
+        let (bytes, rest) =
+            self.0.split_at_checked(into.len()).ok_or(BadState { what: "it ends too early" })?;
+        into.copy_from_slice(bytes);
+        self.0 = rest;
+        Ok(())
+    }
+}
+
+/// The state of a machine.
+pub(crate) fn saved(machine: &impl Machine) -> Vec<u8> {
+    let mut held = Held::default();
+    machine.save(&mut held);
+    held.0
+}
+
 /// One machine and the log it lives from.
 pub(crate) struct Venue<M> {
     pub(crate) machine: M,
@@ -89,6 +122,7 @@ pub(crate) struct Venue<M> {
     pub(crate) pauses: usize,
     /// Check the state after every record (takes time in proportion to it).
     pub(crate) checked: bool,
+    mass_reports: u64,
 }
 
 impl<M: Subject> Venue<M> {
@@ -101,23 +135,63 @@ impl<M: Subject> Venue<M> {
             room: 2,
             pauses: 0,
             checked: true,
+            mass_reports: 0,
         }
+    }
+
+    /// Another venue that goes on from the state of this one, and remembers what this one does.
+    pub(crate) fn fork(&self, plan: &BookPlan) -> Self {
+        let bytes = saved(&self.machine);
+        let mut machine = M::make(plan);
+        let mut left = Left(&bytes);
+        machine.restore(&mut left).unwrap();
+        assert_eq!(left.0.len(), 0, "what was written is read");
+        machine.check();
+        assert!(saved(&machine) == bytes, "a state that was restored is the state that was saved");
+        Self { machine, ..*self }
     }
 
     /// Applies one command to its end.
     pub(crate) fn run(&mut self, command: Command) -> Vec<Report> {
+        let is_mass = command.kind == CommandKind::MassAction.code();
+        self.drive(BURST, is_mass, |machine, stamp, out| {
+            machine.apply(&LogRecord { stamp, command }, out)
+        })
+    }
+
+    /// Cancels all that a session has, as when it lost its connection.
+    pub(crate) fn end_session(&mut self, session: u32) -> Vec<Report> {
+        // Its record may have filled the outbox already.
+        let (session, room) = (SessionSlot(session), self.room);
+        let why = CancelReason::CancelOnDisconnect;
+        let reports = self.drive(room, true, |machine, stamp, out| {
+            machine.cancel_session(stamp, session, why, out)
+        });
+        assert_eq!(self.machine.live_orders(session), 0);
+        reports
+    }
+
+    fn drive(
+        &mut self,
+        free: usize,
+        is_mass: bool,
+        begin: impl FnOnce(&mut M, Stamp, &mut Slots) -> Progress,
+    ) -> Vec<Report> {
         self.index += 1;
         let time = Nanos(1_000 * self.index);
         let stamp = Stamp { index: Index(self.index), term: Term(3), time };
-        let mut out = Slots { reports: Vec::new(), free: BURST };
-        let mut progress = self.machine.apply(&LogRecord { stamp, command }, &mut out);
+        let mut out = Slots { reports: Vec::new(), free };
+        let mut progress = begin(&mut self.machine, stamp, &mut out);
+        let (mut before, mut idle_turns) = (0, 0);
         while progress == Progress::Paused {
-            assert!(out.free < 2, "a machine pauses only when the next step has no room");
+            // A mass cancel may also have looked at enough orders for one turn.
+            assert!(out.free < 2 || is_mass, "a machine pauses when the next step has no room");
+            idle_turns = if out.reports.len() > before { 0 } else { idle_turns + 1 };
+            assert!(idle_turns < if is_mass { 100 } else { 3 }, "a resumed machine gets on");
+            before = out.reports.len();
             self.pauses += 1;
             out.free = self.room;
-            let before = out.reports.len();
             progress = self.machine.resume(&mut out);
-            assert!(out.reports.len() > before || self.room < 2, "a resumed machine gets on");
             self.room = if self.room < 2 { 2 } else { self.room };
         }
         if self.checked {
@@ -146,6 +220,17 @@ impl<M: Subject> Venue<M> {
                 self.execs += 1;
                 assert_eq!(exec_id, ExecId(self.execs), "ExecIDs count");
                 state_law(&order);
+            }
+            if let ReportBody::MassAction(mass) = parsed {
+                self.mass_reports += 1;
+                assert_eq!(mass.report_id, self.mass_reports, "mass action reports count");
+                assert!(core::ptr::eq(report, &reports[reports.len() - 1]), "it comes last");
+                assert_eq!(mass.total_affected as usize, reports.len() - 1);
+            }
+            if let ReportBody::Status(status) = parsed
+                && status.order.ord_status != OrdStatus::Rejected
+            {
+                state_law(&status.order);
             }
             if let ReportBody::Trade(trade) = parsed {
                 match aggressor.take() {
@@ -283,6 +368,38 @@ pub(crate) fn replace(session: u32, request: ReplaceOrder) -> Command {
     Command::replace(SessionSlot(session), SeqNo(1), &request)
 }
 
+/// Cancels all orders of the session; change what should be left out.
+pub(crate) fn all_orders(name: u64) -> MassAction {
+    MassAction {
+        cl_ord_id: ClOrdId(name),
+        symbol: SymbolId(0),
+        account: Account(0),
+        action: MassActionType::CancelOrders,
+        scope: MassActionScope::AllOrders,
+        side: 0,
+        reserved: [0; 5],
+    }
+}
+
+pub(crate) fn mass_action(session: u32, request: MassAction) -> Command {
+    Command::mass_action(SessionSlot(session), SeqNo(1), &request)
+}
+
+/// Asks by ClOrdID.
+pub(crate) fn status_of(name: u64, side: Side) -> OrderStatusQuery {
+    OrderStatusQuery {
+        cl_ord_id: ClOrdId(name),
+        order_id: OrderId(0),
+        symbol: SymbolId(1),
+        side,
+        reserved: [0; 3],
+    }
+}
+
+pub(crate) fn order_status(session: u32, request: OrderStatusQuery) -> Command {
+    Command::order_status(SessionSlot(session), SeqNo(1), &request)
+}
+
 pub(crate) fn market_data(session: u32, symbol: u32, depth: u8) -> Command {
     let query = MarketDataQuery {
         md_req_id: MdReqId(77),
@@ -328,6 +445,17 @@ pub(crate) fn line(report: &Report) -> String {
             let to = if r.response_to == b'1' { "cancel" } else { "replace" };
             let (name, orig, reason) = (r.cl_ord_id, r.orig_cl_ord_id, r.reason);
             format!("CancelReject {name} {to} of {orig} {reason:?}, order {:?}", r.ord_status)
+        }
+        ReportBody::MassAction(r) => {
+            let (name, what) = (r.cl_ord_id, format!("{:?} {:?}", r.response, r.reject_reason));
+            format!("MassAction {name} report {} {what}: {} gone", r.report_id, r.total_affected)
+        }
+        ReportBody::Status(r) if r.order.ord_status == OrdStatus::Rejected => {
+            let reason = OrderRejectReason::from_code(r.order.detail).unwrap();
+            format!("Status {} {reason:?}", r.order.cl_ord_id)
+        }
+        ReportBody::Status(r) => {
+            format!("Status {} {}: {}", r.order.cl_ord_id, terms(&r.order), now(&r.order))
         }
         other => format!("{other:?}"),
     };

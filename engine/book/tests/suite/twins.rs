@@ -3,7 +3,7 @@
 use crate::support::*;
 use gavel_book::Book;
 use gavel_book::reference::ReferenceBook;
-use gavel_contract::BookPlan;
+use gavel_contract::{BookPlan, Machine};
 use gavel_types::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -31,6 +31,20 @@ enum Step {
         count: u64,
         price: i64,
     },
+    MassCancel {
+        session: u32,
+        request: MassAction,
+    },
+    Status {
+        session: u32,
+        request: OrderStatusQuery,
+        by: By,
+    },
+    EndSession {
+        session: u32,
+    },
+    /// Both are saved; from here on those that are restored run beside them.
+    Fork,
 }
 
 /// How a request names its order.
@@ -70,16 +84,34 @@ fn time_in_force() -> impl Strategy<Value = TimeInForce> {
 }
 
 fn new_order() -> impl Strategy<Value = NewOrder> {
-    let terms = (0..10_u64, side(), 0..43_u64, -1..15_i64);
+    let terms = (0..10_u64, side(), 0..43_u64, -1..15_i64, account());
     (terms, symbol(), time_in_force(), 0..60_u8).prop_map(|(terms, symbol, tif, odd)| {
-        let (name, side, qty, price) = terms;
+        let (name, side, qty, price, account) = terms;
         let order = match odd {
             0..=7 => market(name, side, qty),
             8 => NewOrder { exec_inst: 1, ..limit(name, side, qty, price) },
             9 => NewOrder { price: Price(5), ..market(name, side, qty) },
             _ => limit(name, side, qty, price),
         };
-        NewOrder { symbol, time_in_force: tif, ..order }
+        NewOrder { symbol, account, time_in_force: tif, ..order }
+    })
+}
+
+/// 0 is what most orders have, and means every account in a request.
+fn account() -> impl Strategy<Value = Account> {
+    prop_oneof![2 => Just(0), 1 => Just(7), 1 => Just(8)].prop_map(Account)
+}
+
+fn mass() -> impl Strategy<Value = MassAction> {
+    let scope = prop_oneof![Just(MassActionScope::AllOrders), Just(MassActionScope::Security)];
+    // 9 is no side.
+    let side = prop_oneof![4 => Just(0), 2 => Just(b'1'), 2 => Just(b'2'), 1 => Just(9)];
+    (scope, symbol(), side, account()).prop_map(|(scope, symbol, side, account)| MassAction {
+        scope,
+        symbol,
+        side,
+        account,
+        ..all_orders(88)
     })
 }
 
@@ -89,27 +121,43 @@ fn step() -> impl Strategy<Value = Step> {
     let cancels = (session.clone(), 0..10_u64, side(), symbol(), by.clone());
     let changes = (0..10_u64, 0..10_u64, side(), 0..43_u64, -1..15_i64);
     prop_oneof![
-        10 => (session.clone(), new_order())
+        20 => (session.clone(), new_order())
             .prop_map(|(session, order)| Step::Enter { session, order }),
-        3 => cancels.prop_map(|(session, orig, side, symbol, by)| {
+        6 => cancels.prop_map(|(session, orig, side, symbol, by)| {
             let request = CancelOrder { symbol, ..cancel_of(99, orig, side) };
             Step::Cancel { session, request, by }
         }),
-        6 => (session, changes, symbol(), time_in_force(), by).prop_map(
+        1 => (session.clone(), mass())
+            .prop_map(|(session, request)| Step::MassCancel { session, request }),
+        1 => session.clone().prop_map(|session| Step::EndSession { session }),
+        6 => (session.clone(), 0..10_u64, side(), symbol(), by.clone()).prop_map(
+            |(session, name, side, symbol, by)| {
+                let request = OrderStatusQuery { symbol, ..status_of(name, side) };
+                Step::Status { session, request, by }
+            }
+        ),
+        1 => Just(Step::Fork),
+        12 => (session, changes, symbol(), time_in_force(), by).prop_map(
             |(session, (name, orig, side, qty, price), symbol, time_in_force, by)| {
                 let request = replace_of(name, orig, side, qty, price);
                 let request = ReplaceOrder { symbol, time_in_force, ..request };
                 Step::Replace { session, request, by }
             }
         ),
-        1 => (side(), 1..50_u64, 1..14_i64)
+        2 => (side(), 1..50_u64, 1..14_i64)
             .prop_map(|(side, count, price)| Step::Fill { side, count, price }),
     ]
 }
 
+/// Most machines of a kind that run beside each other.
+const FORKS_MAX: usize = 3;
+
 struct Twins {
-    fast: Venue<Book>,
-    naive: Venue<ReferenceBook>,
+    plan: BookPlan,
+    /// The first one began empty; each other one was restored from the one before it.
+    fast: Vec<Venue<Book>>,
+    naive: Vec<Venue<ReferenceBook>>,
+    forks: usize,
     handles: Vec<(OrderId, SymbolId, Side)>,
     names: u64,
     /// What came out, and how often.
@@ -119,28 +167,76 @@ struct Twins {
 impl Twins {
     fn new(plan: &BookPlan, room: usize) -> Self {
         let mut twins = Self {
-            fast: Venue::new(plan),
-            naive: Venue::new(plan),
+            plan: plan.clone(),
+            fast: vec![Venue::new(plan)],
+            naive: vec![Venue::new(plan)],
+            forks: 0,
             handles: Vec::new(),
             names: 1_000,
             met: BTreeMap::new(),
         };
-        twins.fast.room = room;
+        twins.fast[0].room = room;
         // The naive twin gets other rooms: reports must not depend on them.
-        twins.naive.room = room + 3;
+        twins.naive[0].room = room + 3;
         twins
     }
 
     fn run(&mut self, command: Command) {
-        let (fast, naive) = (self.fast.run(command), self.naive.run(command));
-        assert_eq!(fast, naive, "{command:?}");
-        assert_eq!(self.fast.digest(), self.naive.digest(), "{command:?}");
-        for report in &fast {
+        let reports =
+            self.all(&format!("{command:?}"), |fast| fast.run(command), |naive| naive.run(command));
+        for report in &reports {
             if let ReportBody::New(new) = report.parse().unwrap() {
                 self.handles.push((new.order.order_id, new.order.symbol, new.order.side));
             }
             *self.met.entry(outcome(report)).or_default() += 1;
         }
+    }
+
+    fn end_session(&mut self, session: u32) {
+        let reports = self.all(
+            &format!("session {session} ends"),
+            |fast| fast.end_session(session),
+            |naive| naive.end_session(session),
+        );
+        for report in &reports {
+            *self.met.entry(outcome(report)).or_default() += 1;
+        }
+    }
+
+    /// Lets every machine do the same; all must say the same and be the same then.
+    fn all(
+        &mut self,
+        what: &str,
+        mut fast: impl FnMut(&mut Venue<Book>) -> Vec<Report>,
+        mut naive: impl FnMut(&mut Venue<ReferenceBook>) -> Vec<Report>,
+    ) -> Vec<Report> {
+        let expected = naive(&mut self.naive[0]);
+        let digest = self.naive[0].digest();
+        let live = [0, 1, 2].map(|session| self.naive[0].machine.live_orders(SessionSlot(session)));
+        for venue in &mut self.fast {
+            assert_eq!(fast(venue), expected, "{what}");
+            assert_eq!(venue.digest(), digest, "{what}");
+            let counted = [0, 1, 2].map(|session| venue.machine.live_orders(SessionSlot(session)));
+            assert_eq!(counted, live, "{what}");
+        }
+        for venue in &mut self.naive[1..] {
+            assert_eq!(naive(venue), expected, "{what}");
+            assert_eq!(venue.digest(), digest, "{what}");
+        }
+        expected
+    }
+
+    fn fork(&mut self) {
+        fn fork<M: Subject>(venues: &mut Vec<Venue<M>>, plan: &BookPlan) {
+            let fork = venues[venues.len() - 1].fork(plan);
+            if venues.len() == FORKS_MAX {
+                venues.remove(1);
+            }
+            venues.push(fork);
+        }
+        fork(&mut self.fast, &self.plan);
+        fork(&mut self.naive, &self.plan);
+        self.forks += 1;
     }
 
     fn step(&mut self, step: &Step) {
@@ -164,6 +260,15 @@ impl Twins {
                     self.run(enter(0, limit(self.names, side, 1, price)));
                 }
             }
+            Step::MassCancel { session, request } => self.run(mass_action(session, request)),
+            Step::Status { session, mut request, by } => {
+                if let Some((order_id, symbol, side)) = self.handle(by) {
+                    request = OrderStatusQuery { order_id, symbol, side, ..request };
+                }
+                self.run(order_status(session, request));
+            }
+            Step::EndSession { session } => self.end_session(session),
+            Step::Fork => self.fork(),
         }
     }
 
@@ -209,6 +314,11 @@ fn outcome(report: &Report) -> String {
         ReportBody::Rejected(r) => {
             format!("{:?}", OrderRejectReason::from_code(r.order.detail).unwrap())
         }
+        ReportBody::MassAction(r) => {
+            let affected = if r.total_affected > 0 { "some" } else { "none" };
+            format!("{:?} {:?} {affected}", r.response, r.reject_reason)
+        }
+        ReportBody::Status(r) => format!("Status {:?}", r.order.ord_status),
         ReportBody::CancelReject(r) => format!("{} {:?}", char::from(r.response_to), r.reason),
         ReportBody::Canceled(r) => {
             format!("{:?}", CancelReason::from_code(r.order.detail).unwrap())
@@ -225,13 +335,14 @@ fn random_flow_meets_every_outcome() {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let mut met = BTreeMap::<String, u32>::new();
-    let mut pauses = 0;
+    let (mut pauses, mut forks) = (0, 0);
     for (orders_max, levels_max) in [(5, 2), (40, 3), (400, 64)] {
         let mut twins = Twins::new(&sizes(2, orders_max, levels_max), 2);
         for _ in 0..5_000 {
             twins.step(&step().new_tree(&mut runner).unwrap().current());
         }
-        pauses += twins.fast.pauses;
+        pauses += twins.fast[0].pauses;
+        forks += twins.forks;
         for (outcome, count) in twins.met {
             *met.entry(outcome).or_default() += count;
         }
@@ -239,9 +350,11 @@ fn random_flow_meets_every_outcome() {
     let outcomes = "New|Trade|Replaced|Requested|ImmediateOrCancel|ReplacedToFilled|UnknownSymbol|\
         UnsupportedOrderCharacteristic|IncorrectQuantity|InvalidPriceIncrement|DuplicateOrder|\
         BookFull|NoLiquidity|1 UnknownOrder|1 Mismatch|2 UnknownOrder|2 Mismatch|\
-        2 DuplicateClOrdId|2 IncorrectQuantity|2 InvalidPriceIncrement|2 BookFull";
+        2 DuplicateClOrdId|2 IncorrectQuantity|2 InvalidPriceIncrement|2 BookFull|MassAction|\
+        CancelOnDisconnect|Completed None some|Completed None none|Rejected UnknownSecurity none|\
+        Status New|Status PartiallyFilled|Status Rejected";
     for outcome in outcomes.split('|') {
         assert!(met.get(outcome).is_some_and(|count| *count >= 5), "{outcome}: {met:#?}");
     }
-    assert!(pauses > 5, "{pauses}");
+    assert!(pauses > 5 && forks > 100, "{pauses} {forks}");
 }

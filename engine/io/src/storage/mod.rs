@@ -10,7 +10,7 @@
 
 mod buffers;
 mod directory;
-mod fault;
+pub(crate) mod fault;
 mod identity;
 mod prepare;
 mod segment;
