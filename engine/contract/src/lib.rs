@@ -12,6 +12,7 @@
 extern crate alloc;
 
 mod agent;
+mod credentials;
 mod files;
 mod machine;
 mod plan;
@@ -21,6 +22,7 @@ pub mod suite;
 mod transport;
 
 pub use agent::{Agent, Clock, Now};
+pub use credentials::{SessionKey, Verifier};
 pub use files::{Codec, FileInfo, FileName, FileStore};
 pub use machine::{BadState, Machine, Outbox, Progress, StateSink, StateSource};
 pub use plan::{

@@ -56,6 +56,16 @@ pub struct SessionPlan {
     pub keepalive_max_ms: u32,
     /// A connection that has not established a session by then is closed (ms).
     pub establish_timeout_ms: u32,
+    /// Longest cancel-on-disconnect window that a client may ask for (ms).
+    pub cod_window_max_ms: u32,
+    /// A session without connection and live orders is forgotten after so long (ms); 0 = never.
+    pub idle_expiry_ms: u64,
+    /// Messages a second that one session may send on and on; 0 = as many as it likes.
+    pub throttle_per_s: u32,
+    /// Messages that it may send at once, at least 1.
+    pub throttle_burst: u32,
+    /// Whether only a holder of a key may negotiate and establish.
+    pub needs_credentials: bool,
 }
 
 /// Memory of reports that clients may still ask for.

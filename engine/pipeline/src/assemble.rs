@@ -8,14 +8,15 @@
 //! Limits: the Plan's.
 //! Not here: threads.
 
+use crate::authenticator::AuthenticatorLinks;
 use crate::egress::{Egress, EgressLinks, EgressStart};
 use crate::executor::Executor;
-use crate::gateway::{Gateway, GatewayLinks};
+use crate::gateway::{AuthenticatorRings, Gateway, GatewayLinks};
 use crate::restart::{Restart, RestartPorts, StartRefusal, configuration, restart};
 use crate::sequencer::{LogEnd, Sequencer, SequencerLinks};
 use crate::shadow::{NEWS_MAX, Shadow, ShadowLinks, ShadowNews, ShadowPorts};
 use crate::snapshot::CHUNK_BYTES;
-use crate::{FetchLinks, FromEgress, ToEgress};
+use crate::{FetchLinks, FromAuthenticator, FromEgress, ToAuthenticator, ToEgress};
 use alloc::vec;
 use alloc::vec::Vec;
 use gavel_contract::{
@@ -106,6 +107,8 @@ pub struct Handles {
     pub recovered: Recovered,
     /// Where memory went.
     pub memory: Vec<MemoryLine>,
+    /// For an authenticator, where keys are configured: a housekeeping thread runs it.
+    pub authenticator: Option<AuthenticatorLinks>,
 }
 
 /// Every ring of a node, touched.
@@ -117,7 +120,11 @@ struct Rings {
     reports: (Writer<Report>, Reader<Report>),
     requests: (Writer<ToEgress>, Reader<ToEgress>),
     events: (Writer<FromEgress>, Reader<FromEgress>),
+    ticks: (Writer<Nanos>, Reader<Nanos>),
 }
+
+/// Slots for words about Ticks: only the last counts, and whoever finds no room tries again.
+const TICKS_DEPTH: usize = 16;
 
 impl Rings {
     fn new(depth: &RingPlan) -> Self {
@@ -134,6 +141,7 @@ impl Rings {
             reports: touched_ring(depth.executor_to_egress, report),
             requests: touched_ring(depth.gateway_to_egress, ToEgress::Intake { stopped: false }),
             events: touched_ring(depth.egress_to_gateway, FromEgress::Released { conn: ConnId(0) }),
+            ticks: touched_ring(TICKS_DEPTH, Nanos(0)),
         }
     }
 
@@ -145,6 +153,7 @@ impl Rings {
             + self.reports.0.memory_bytes()
             + self.requests.0.memory_bytes()
             + self.events.0.memory_bytes()
+            + self.ticks.0.memory_bytes()
     }
 }
 
@@ -178,7 +187,8 @@ where
     let Ports { store, log: tailing, mut files, mut codec, ingress, egress: egress_port } = ports;
     let rings = Rings::new(&plan.ring);
     let ring_bytes = rings.memory_bytes();
-    let Rings { control, commands, to_journal, to_executor, reports, requests, events } = rings;
+    let Rings { control, commands, to_journal, to_executor, reports, requests, events, ticks } =
+        rings;
     // The journal raises `durable` to what recovery found; until then it stands at nothing.
     let (durable_in, durable) = watermark(Position::default());
     let (intake_in, intake) = watermark(Position::default());
@@ -211,6 +221,7 @@ where
         gateway: commands.1,
         journal: to_journal.0,
         executor: to_executor.0,
+        ticks: ticks.1,
         replicator: None,
     };
     let sequencer = Sequencer::new(links, end);
@@ -223,10 +234,12 @@ where
     };
     let block_bytes = store.buffers() * store.buffer_bytes();
     let journal = Journal::new(&plan.journal, store, start, links);
+    let (rings_of_gateway, authenticator) = authenticator_rings(plan).unzip();
     let links = GatewayLinks {
         commands: commands.0,
         requests: requests.0,
         events: events.1,
+        authenticator: rings_of_gateway,
         intake: intake.clone(),
         stop: stop_out,
     };
@@ -242,7 +255,7 @@ where
         MemoryLine { what: "log blocks", bytes: block_bytes },
         MemoryLine { what: "the shadow, once it follows", bytes: shadow_bytes },
     ];
-    let executor = Executor::new(machine, to_executor.1, reports.0, applied_in);
+    let executor = Executor::new(machine, to_executor.1, reports.0, applied_in, ticks.0);
     let rim = ShadowPorts { log: tailing, files, codec };
     let given = configuration(plan);
     let shadow = Shadow::new(plan, given, restart.snapshot, new_machine, rim, shadow_links);
@@ -260,8 +273,9 @@ where
         restart,
         recovered,
         memory,
+        authenticator,
     };
-    handles.control.push(admin_start(incarnation, given));
+    handles.control.push(admin_start(plan, incarnation));
     Ok(Assembly { gateway, sequencer, journal, executor, egress, shadow, handles })
 }
 
@@ -308,8 +322,23 @@ fn single_node() -> EgressStart {
     EgressStart { sender_term: SINGLE_NODE_TERM, term_runs: vec![first] }
 }
 
+/// The rings between gateway and authenticator, if keys are asked for. An open connection has at most
+/// a challenge and a claim under way; a full ring only delays.
+fn authenticator_rings(plan: &Plan) -> Option<(AuthenticatorRings, AuthenticatorLinks)> {
+    if !plan.session.needs_credentials {
+        return None;
+    }
+    let depth = (2 * plan.session.connections_max as usize).next_power_of_two();
+    let conn = ConnId(0);
+    let questions = touched_ring(depth, ToAuthenticator::Challenge { conn });
+    let answers = touched_ring(depth, FromAuthenticator::Verified { conn, identity: None });
+    let gateway = AuthenticatorRings { questions: questions.0, answers: answers.1 };
+    Some((gateway, AuthenticatorLinks { questions: questions.1, answers: answers.0 }))
+}
+
 /// The first record of every start: all sessions are disconnected (SAFETY 21).
-fn admin_start(incarnation: u64, configuration: u64) -> Command {
-    let start = AdminStart { incarnation, configuration };
+fn admin_start(plan: &Plan, incarnation: u64) -> Command {
+    let idle_expiry_ms = plan.session.idle_expiry_ms;
+    let start = AdminStart { incarnation, configuration: configuration(plan), idle_expiry_ms };
     Command::admin_start(SessionSlot::NONE, SeqNo(0), &start)
 }

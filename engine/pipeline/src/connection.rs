@@ -1,10 +1,11 @@
-//! What gateway and egress tell each other about connections. Everything else that they share goes
+//! What gateway, egress and authenticator tell each other about connections. Everything else that they share goes
 //! through the log.
 
 use gavel_types::{
-    ConnId, EstablishmentRejectCode, Nanos, NegotiationRejectCode, SeqNo, SessionSlot, SessionUuid,
-    TerminationCode,
+    ConnId, EstablishmentRejectCode, Identity, Nanos, NegotiationRejectCode, SeqNo, SessionSlot,
+    SessionUuid, TerminationCode,
 };
+use gavel_wire::acceptor::Claim;
 use gavel_wire::client::RetransmitRequest;
 
 /// Gateway to egress: unsequenced answers and requests.
@@ -32,6 +33,13 @@ pub enum ToEgress {
         /// Why.
         code: EstablishmentRejectCode,
     },
+    /// Say Challenge.
+    Challenge {
+        /// Where.
+        conn: ConnId,
+        /// What is to be signed.
+        nonce: [u8; 32],
+    },
     /// Send reports again, or say why not.
     Retransmit {
         /// Where.
@@ -55,6 +63,42 @@ pub enum ToEgress {
     },
 }
 
+/// Gateway to authenticator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToAuthenticator {
+    /// What is the client on this connection to sign?
+    Challenge {
+        /// Which.
+        conn: ConnId,
+    },
+    /// Who is this?
+    Verify {
+        /// Where.
+        conn: ConnId,
+        /// What the client says.
+        claim: Claim,
+    },
+}
+
+/// Authenticator to gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FromAuthenticator {
+    /// This.
+    Challenge {
+        /// Where.
+        conn: ConnId,
+        /// What is to be signed.
+        nonce: [u8; 32],
+    },
+    /// Who it is, if it is anybody.
+    Verified {
+        /// Where.
+        conn: ConnId,
+        /// The key's name and what it may do.
+        identity: Option<Identity>,
+    },
+}
+
 /// Egress to gateway: what became of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FromEgress {
@@ -75,6 +119,8 @@ pub enum FromEgress {
         keepalive_ms: u32,
         /// Number with which the client begins.
         client_next_seq: SeqNo,
+        /// The client's flow is finished.
+        is_finished: bool,
     },
     /// The machine did not bind the session.
     EstablishRefused {

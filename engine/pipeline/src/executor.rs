@@ -1,16 +1,17 @@
 //! The executor: records in, reports out.
 //!
-//! Inputs -> outputs: `sequencer_to_executor` -> `executor_to_egress`; raises `applied`.
+//! Inputs -> outputs: `sequencer_to_executor` -> `executor_to_egress`, and to the sequencer the time
+//! at which it wants a Tick; raises `applied`.
 //! Invariants: takes no record unless the reports of one step fit; a record that pauses is finished
 //! before the next enters.
 //! Limits: [`RECORDS_PER_CYCLE`] a duty cycle.
 //! Not here: clocks, I/O, the question whether a report may be seen yet (egress asks `release`).
 
-use crate::session::Sessioned;
+use crate::session::{NEVER, Sessioned};
 use gavel_contract::{Agent, Machine, Now, Outbox, Progress};
 use gavel_link::{Position, Reader, WatermarkWriter, Writer};
 use gavel_types::limits::BURST;
-use gavel_types::{LogRecord, Report};
+use gavel_types::{LogRecord, Nanos, Report};
 
 /// Most records applied in one duty cycle, so that the tile's other agents get their turn.
 pub const RECORDS_PER_CYCLE: usize = 256;
@@ -26,6 +27,9 @@ pub struct Executor<M> {
     records: Reader<LogRecord>,
     reports: ReportRing,
     applied: WatermarkWriter,
+    ticks: Writer<Nanos>,
+    /// When the sequencer was told to tick.
+    tick_at: Nanos,
     paused: bool,
 }
 
@@ -52,9 +56,21 @@ impl<M: Machine> Executor<M> {
         records: Reader<LogRecord>,
         reports: Writer<Report>,
         applied: WatermarkWriter,
+        ticks: Writer<Nanos>,
     ) -> Self {
         assert!(reports.depth() >= 2 * ROOM, "the report ring holds more than one step");
-        Self { machine, records, reports: ReportRing(reports), applied, paused: false }
+        let reports = ReportRing(reports);
+        Self { machine, records, reports, applied, ticks, tick_at: NEVER, paused: false }
+    }
+
+    /// Tells the sequencer when the machine wants a Tick. If there is no room it is told later: the
+    /// last word counts, and this never waits for the sequencer, which waits for this.
+    fn tell_tick(&mut self) {
+        let tick_at = self.machine.tick_at();
+        if tick_at != self.tick_at && self.ticks.has_room(1) {
+            self.tick_at = tick_at;
+            self.ticks.push(tick_at);
+        }
     }
 
     /// The machine with its sessions.
@@ -94,6 +110,7 @@ impl<M: Machine> Agent for Executor<M> {
         if index > self.applied.at().index {
             self.applied.raise(Position { index, ..self.applied.at() });
         }
+        self.tell_tick();
         steps
     }
 }

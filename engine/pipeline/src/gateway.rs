@@ -1,15 +1,17 @@
 //! The gateway: clients' bytes in, commands out.
 //!
-//! Inputs -> outputs: the transport's reading half, `egress_to_gateway` -> `gateway_to_sequencer`,
-//! `gateway_to_egress`.
+//! Inputs -> outputs: the transport's reading half, `egress_to_gateway`, `authenticator_to_gateway`
+//! -> `gateway_to_sequencer`, `gateway_to_egress`, `gateway_to_authenticator`.
 //! Invariants: a connection is read only when every frame that may be read has room downstream, so
 //! nothing is ever read and dropped; a connection is released only after egress has let go of it;
-//! one connection's nonsense touches no other.
+//! one connection's nonsense touches no other; a message that its session's throttle refuses takes its
+//! number and is logged as refused.
 //! Limits: [`EVENTS_PER_CYCLE`], [`TURNS_PER_CYCLE`], [`READ_BYTES_MAX`] a read, [`HELD_BYTES`] of
 //! unfinished input a connection, `connections_max`.
 //! Not here: stamping, matching, waiting for the disk; what a duplicate is (the machine knows).
 
-use crate::connection::{FromEgress, ToEgress};
+use crate::connection::{FromAuthenticator, FromEgress, ToAuthenticator, ToEgress};
+use crate::throttle::Throttle;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec;
@@ -17,8 +19,8 @@ use alloc::vec::Vec;
 use gavel_contract::{Agent, Ingress, IngressEvent, Now, Received, SessionPlan};
 use gavel_link::{Reader, Watermark, Writer};
 use gavel_types::limits::GATEWAY_ROOM_MIN;
-use gavel_types::{Command, ConnId, DisconnectCause, Nanos, TerminationCode};
-use gavel_wire::acceptor::{Acceptor, Close, Limits, Verdict};
+use gavel_types::{BusinessRejectReason, Command, ConnId, DisconnectCause, Nanos, TerminationCode};
+use gavel_wire::acceptor::{Acceptor, Claim, Close, Limits, Verdict};
 use gavel_wire::client;
 use gavel_wire::frame::{self, MAX_CLIENT_FRAME_BYTES, PREAMBLE_BYTES};
 
@@ -47,10 +49,21 @@ pub struct GatewayLinks {
     pub requests: Writer<ToEgress>,
     /// From egress.
     pub events: Reader<FromEgress>,
+    /// To the authenticator and back, where keys are configured.
+    pub authenticator: Option<AuthenticatorRings>,
     /// Parity of its index: even, the journal takes records; odd, its disk is full.
     pub intake: Watermark,
     /// Index above 0: the node is stopping.
     pub stop: Watermark,
+}
+
+/// The gateway's side of the authenticator's rings.
+#[derive(Debug)]
+pub struct AuthenticatorRings {
+    /// To the authenticator.
+    pub questions: Writer<ToAuthenticator>,
+    /// From the authenticator.
+    pub answers: Reader<FromAuthenticator>,
 }
 
 #[derive(Debug)]
@@ -60,6 +73,10 @@ struct Conn {
     held_used: usize,
     /// It stands in the ready queue.
     is_queued: bool,
+    /// The authenticator has not been asked for its challenge yet.
+    is_unchallenged: bool,
+    /// What the authenticator is to be asked next.
+    claim: Option<Claim>,
     /// It is over, but the log or egress has not been told yet.
     gone: Option<Close>,
     /// It is over and they have been told: only the release is awaited.
@@ -87,6 +104,7 @@ pub struct Gateway<P> {
     buffers: Vec<Box<[u8; HELD_BYTES]>>,
     ready: VecDeque<u32>,
     scratch: Vec<u8>,
+    throttle: Throttle,
     timer_cursor: usize,
     intake_stopped: bool,
     is_stopping: bool,
@@ -101,6 +119,11 @@ impl<P: Ingress> Gateway<P> {
         let connections = plan.connections_max as usize;
         let depth = links.commands.depth().min(links.requests.depth());
         assert!(depth >= GATEWAY_ROOM_MIN, "a ring has the room without which nothing is read");
+        let is_guarded = links.authenticator.is_some();
+        assert!(
+            is_guarded == plan.needs_credentials,
+            "whoever asks for keys can have them checked"
+        );
         Self {
             links,
             port,
@@ -108,11 +131,14 @@ impl<P: Ingress> Gateway<P> {
                 keepalive_min_ms: plan.keepalive_min_ms,
                 keepalive_max_ms: plan.keepalive_max_ms,
                 establish_timeout_ms: plan.establish_timeout_ms,
+                cod_window_max_ms: plan.cod_window_max_ms,
+                needs_credentials: plan.needs_credentials,
             },
             conns: (0..connections).map(|_| None).collect(),
             buffers: (0..connections).map(|_| Box::new([0xA5; HELD_BYTES])).collect(),
             ready: VecDeque::with_capacity(connections),
             scratch: vec![0xA5; READ_BYTES_MAX + HELD_BYTES],
+            throttle: Throttle::new(plan),
             timer_cursor: 0,
             intake_stopped: false,
             is_stopping: false,
@@ -134,6 +160,7 @@ impl<P: Ingress> Gateway<P> {
             + self.buffers.capacity() * size_of::<usize>()
             + self.ready.capacity() * size_of::<u32>()
             + self.scratch.capacity()
+            + self.throttle.memory_bytes()
     }
 
     /// Connections that are open.
@@ -165,9 +192,63 @@ impl<P: Ingress> Gateway<P> {
             held,
             held_used: 0,
             is_queued: false,
+            is_unchallenged: self.limits.needs_credentials,
+            claim: None,
             gone: None,
             is_told: false,
         });
+        if self.limits.needs_credentials {
+            self.queue(id);
+        }
+    }
+
+    /// Hears the authenticator, as long as what its answers come to has room.
+    fn take_answers(&mut self) -> usize {
+        let mut taken = 0;
+        while self.room() > 0 {
+            let Some(rings) = &mut self.links.authenticator else { break };
+            let Some(answer) = rings.answers.pop() else { break };
+            taken += 1;
+            match answer {
+                FromAuthenticator::Challenge { conn: id, nonce } => {
+                    if self.conn(id).is_some_and(|conn| !conn.is_told) {
+                        self.links.requests.push(ToEgress::Challenge { conn: id, nonce });
+                    }
+                }
+                FromAuthenticator::Verified { conn: id, identity } => {
+                    if let Some(conn) = self.conn(id) {
+                        let verdict = conn.acceptor.on_verified(identity);
+                        self.carry_out_verified(id, verdict);
+                    }
+                    self.queue(id);
+                }
+            }
+        }
+        taken
+    }
+
+    fn carry_out_verified(&mut self, id: ConnId, verdict: Verdict) {
+        let at = id.0 as u32 as usize;
+        let mut conn = self.conns[at].take().expect("whoever is answered is there");
+        // No message of the flow, so its throttle is not asked what time it is.
+        self.carry_out(&mut conn, Nanos(0), verdict);
+        self.conns[at] = Some(conn);
+    }
+
+    /// Asks the authenticator what there is to ask. False if it has no room for that.
+    fn ask_authenticator(&mut self, conn: &mut Conn) -> bool {
+        let Some(rings) = &mut self.links.authenticator else { return true };
+        let id = conn.acceptor.conn();
+        if conn.is_unchallenged && rings.questions.has_room(1) {
+            rings.questions.push(ToAuthenticator::Challenge { conn: id });
+            conn.is_unchallenged = false;
+        }
+        if rings.questions.has_room(1)
+            && let Some(claim) = conn.claim.take()
+        {
+            rings.questions.push(ToAuthenticator::Verify { conn: id, claim });
+        }
+        !conn.is_unchallenged && conn.claim.is_none()
     }
 
     fn take_events(&mut self) -> usize {
@@ -181,9 +262,15 @@ impl<P: Ingress> Gateway<P> {
                     }
                     self.queue(id);
                 }
-                FromEgress::Established { conn: id, slot, keepalive_ms, client_next_seq } => {
-                    if let Some(conn) = self.conn(id) {
-                        conn.acceptor.on_established(slot, keepalive_ms, client_next_seq);
+                FromEgress::Established {
+                    conn: id,
+                    slot,
+                    keepalive_ms,
+                    client_next_seq,
+                    is_finished,
+                } => {
+                    if let Some(Conn { acceptor, .. }) = self.conn(id) {
+                        acceptor.on_established(slot, keepalive_ms, client_next_seq, is_finished);
                     }
                     self.queue(id);
                 }
@@ -200,7 +287,7 @@ impl<P: Ingress> Gateway<P> {
                     } else {
                         DisconnectCause::SlowReader
                     };
-                    self.lose(conn, Close { code, cause });
+                    self.lose(conn, Close::of(code, cause));
                 }
                 FromEgress::Released { conn } => self.release(conn),
             }
@@ -274,6 +361,10 @@ impl<P: Ingress> Gateway<P> {
         if let Some(close) = conn.gone {
             return self.tell(conn, close);
         }
+        if !self.ask_authenticator(conn) {
+            conn.acceptor.on_not_read(now);
+            return Turn::Again;
+        }
         if conn.acceptor.is_waiting() {
             return Turn::Rest;
         }
@@ -327,8 +418,7 @@ impl<P: Ingress> Gateway<P> {
         }
         self.scratch = scratch;
         if received == Some(Received::Closed) {
-            let close =
-                Close { code: TerminationCode::Finished, cause: DisconnectCause::PeerClosed };
+            let close = Close::of(TerminationCode::Finished, DisconnectCause::PeerClosed);
             conn.gone.get_or_insert(close);
         }
         match received {
@@ -353,13 +443,11 @@ impl<P: Ingress> Gateway<P> {
             match message {
                 Some(message) => {
                     let verdict = conn.acceptor.on_message(now, &message);
-                    self.carry_out(conn, verdict);
+                    self.carry_out(conn, now, verdict);
                 }
                 None => {
-                    conn.gone = Some(Close {
-                        code: TerminationCode::Unrecognized,
-                        cause: DisconnectCause::ProtocolError,
-                    });
+                    let cause = DisconnectCause::ProtocolError;
+                    conn.gone = Some(Close::of(TerminationCode::Unrecognized, cause));
                 }
             }
         }
@@ -367,7 +455,7 @@ impl<P: Ingress> Gateway<P> {
     }
 
     #[inline]
-    fn carry_out(&mut self, conn: &mut Conn, verdict: Verdict) {
+    fn carry_out(&mut self, conn: &mut Conn, now: Nanos, verdict: Verdict) {
         let id = conn.acceptor.conn();
         #[cfg(feature = "mutate")]
         if self.mutation == Some(crate::Mutation::DropsWhenTight)
@@ -377,7 +465,17 @@ impl<P: Ingress> Gateway<P> {
             return;
         }
         match verdict {
+            Verdict::Log(command) if self.throttle.refuses(now, &command) => {
+                let reason = BusinessRejectReason::ThrottleLimitExceeded;
+                let body = client::refusal(&command, reason);
+                let refused = Command::rejected(command.session, command.client_seq, &body);
+                self.links.commands.push(refused);
+            }
             Verdict::Log(command) => self.links.commands.push(command),
+            Verdict::Verify(claim) => {
+                conn.claim = Some(claim);
+                self.ask_authenticator(conn);
+            }
             Verdict::Retransmit(request) => {
                 self.links.requests.push(ToEgress::Retransmit { conn: id, request });
             }
@@ -403,7 +501,7 @@ impl<P: Ingress> Gateway<P> {
             if self.is_stopping && conn.gone.is_none() && !conn.is_told {
                 let id = conn.acceptor.conn();
                 let code = TerminationCode::ShuttingDown;
-                self.lose(id, Close { code, cause: DisconnectCause::ShuttingDown });
+                self.lose(id, Close::of(code, DisconnectCause::ShuttingDown));
             } else if self.intake_stopped {
                 // Nobody is heard, so nobody is silent.
             } else if let Some(close) = conn.acceptor.on_timer(now) {
@@ -434,7 +532,7 @@ impl<P: Ingress> Agent for Gateway<P> {
     }
 
     fn duty_cycle(&mut self, now: Now) -> usize {
-        let events = self.take_events();
+        let events = self.take_events() + self.take_answers();
         self.follow_intake(now.mono);
         self.is_stopping |= self.links.stop.read().index.0 > 0;
         self.poll_transport(now);

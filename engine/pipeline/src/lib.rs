@@ -11,6 +11,7 @@
 extern crate alloc;
 
 mod assemble;
+mod authenticator;
 mod connection;
 mod egress;
 mod executor;
@@ -24,15 +25,18 @@ mod sequencer;
 pub mod session;
 mod shadow;
 pub mod snapshot;
+mod throttle;
 
 pub use assemble::{Assembled, Assembly, Handles, Ports, SINGLE_NODE_TERM, assemble};
-pub use connection::{FromEgress, ToEgress};
+pub use authenticator::{Authenticator, AuthenticatorLinks, CLAIMS_PER_CYCLE};
+pub use connection::{FromAuthenticator, FromEgress, ToAuthenticator, ToEgress};
 pub use egress::{
     Egress, EgressLinks, EgressStart, FetchLinks, REPORTS_PER_CYCLE, REQUESTS_PER_CYCLE,
 };
 pub use executor::{Executor, RECORDS_PER_CYCLE};
 pub use gateway::{
-    EVENTS_PER_CYCLE, Gateway, GatewayLinks, HELD_BYTES, READ_BYTES_MAX, TURNS_PER_CYCLE,
+    AuthenticatorRings, EVENTS_PER_CYCLE, Gateway, GatewayLinks, HELD_BYTES, READ_BYTES_MAX,
+    TURNS_PER_CYCLE,
 };
 #[cfg(feature = "mutate")]
 pub use mutation::Mutation;

@@ -1,12 +1,15 @@
 //! The sequencer: the one writer of the log. Gives every command its index, term and time.
 //!
-//! Inputs -> outputs: `control`, replicator, `gateway_to_sequencer`, in that order -> the same
-//! `LogRecord` to journal, executor and (in a cluster) replicator.
-//! Invariants: indexes are consecutive; times never fall; a record goes to all readers or to none.
+//! Inputs -> outputs: `control`, replicator, `gateway_to_sequencer`, in that order, and a Tick when
+//! the executor's machine wants one -> the same `LogRecord` to journal, executor and (in a cluster)
+//! replicator.
+//! Invariants: indexes are consecutive; times never fall; a record goes to all readers or to none; a
+//! Tick is logged only when the time it was wanted for has come, so a log without timers has none.
 //! Limits: [`COMMANDS_PER_CYCLE`] a duty cycle; [`Position::INDEX_MAX`] records.
 //! Not here: a look inside a command.
 
 use crate::replicator::{FromReplicator, ReplicatorLinks};
+use crate::session::NEVER;
 use gavel_contract::{Agent, Now};
 use gavel_link::{Position, Reader, Writer};
 use gavel_types::{Command, Index, LogRecord, Nanos, Stamp, Term};
@@ -36,6 +39,8 @@ pub struct SequencerLinks {
     pub journal: Writer<LogRecord>,
     /// To the executor.
     pub executor: Writer<LogRecord>,
+    /// From the executor: when a Tick is wanted (log time); the last word counts.
+    pub ticks: Reader<Nanos>,
     /// To and from the replicator, in a cluster.
     pub replicator: Option<ReplicatorLinks>,
 }
@@ -45,13 +50,15 @@ pub struct SequencerLinks {
 pub struct Sequencer {
     links: SequencerLinks,
     end: LogEnd,
+    /// When a Tick is wanted, and none was logged for that yet.
+    tick_at: Nanos,
 }
 
 impl Sequencer {
     /// A sequencer that goes on at `end`.
     #[must_use]
     pub fn new(links: SequencerLinks, end: LogEnd) -> Self {
-        Self { links, end }
+        Self { links, end, tick_at: NEVER }
     }
 
     fn has_room(&self) -> bool {
@@ -76,6 +83,18 @@ impl Sequencer {
             }
         }
         self.links.gateway.pop()
+    }
+
+    /// A Tick, if one is wanted by now. Once logged, the next one waits for the executor's word.
+    fn take_tick(&mut self, now: Now) -> Option<Command> {
+        while let Some(tick_at) = self.links.ticks.pop() {
+            self.tick_at = tick_at;
+        }
+        if self.end.time.max(now.utc) < self.tick_at {
+            return None;
+        }
+        self.tick_at = NEVER;
+        Some(Command::tick())
     }
 
     fn append(&mut self, command: Command, now: Now) {
@@ -105,6 +124,12 @@ impl Agent for Sequencer {
             self.append(command, now);
             stamped += 1;
         }
+        if self.has_room()
+            && let Some(tick) = self.take_tick(now)
+        {
+            self.append(tick, now);
+            stamped += 1;
+        }
         stamped
     }
 }
@@ -119,7 +144,7 @@ mod tests {
         Command::admin_start(
             SessionSlot::NONE,
             SeqNo(0),
-            &AdminStart { incarnation, configuration: 0 },
+            &AdminStart { incarnation, configuration: 0, idle_expiry_ms: 0 },
         )
     }
 
@@ -137,8 +162,9 @@ mod tests {
         let (journal, mut journal_out) = ring(8);
         let (executor, mut executor_out) = ring(8);
         let (records, mut replicator_out) = ring(8);
+        let (_ticks_in, ticks) = ring(1);
         let replicator = Some(ReplicatorLinks { records, inputs });
-        let links = SequencerLinks { control, gateway, journal, executor, replicator };
+        let links = SequencerLinks { control, gateway, journal, executor, ticks, replicator };
         let mut sequencer = Sequencer::new(links, START);
         gateway_in.push(admin(3));
         role_in.push(FromReplicator::Lead { term: Term(5) });
@@ -164,7 +190,8 @@ mod tests {
         let (mut gateway_in, gateway) = ring(4);
         let (journal, mut journal_out) = ring(1);
         let (executor, mut executor_out) = ring(8);
-        let links = SequencerLinks { control, gateway, journal, executor, replicator: None };
+        let (_ticks_in, ticks) = ring(1);
+        let links = SequencerLinks { control, gateway, journal, executor, ticks, replicator: None };
         let mut sequencer = Sequencer::new(links, START);
         gateway_in.push(admin(1));
         gateway_in.push(admin(2));
@@ -176,5 +203,29 @@ mod tests {
         assert_eq!(journal_out.pop().unwrap().stamp.time, Nanos(200));
         assert_eq!(executor_out.pop().unwrap().stamp.index, Index(7));
         assert_eq!(executor_out.pop().unwrap().stamp.index, Index(8));
+    }
+
+    #[test]
+    fn a_tick_is_logged_when_it_is_wanted_and_once() {
+        let (_control_in, control) = ring(4);
+        let (_gateway_in, gateway) = ring(4);
+        let (journal, mut journal_out) = ring(8);
+        let (executor, mut executor_out) = ring(8);
+        let (mut ticks_in, ticks) = ring(4);
+        let links = SequencerLinks { control, gateway, journal, executor, ticks, replicator: None };
+        let mut sequencer = Sequencer::new(links, START);
+        assert_eq!(sequencer.duty_cycle(at(1 << 40)), 0, "nobody wants one");
+        ticks_in.push(Nanos(1 << 41));
+        ticks_in.push(Nanos((1 << 40) + 5));
+        assert_eq!(sequencer.duty_cycle(at((1 << 40) + 4)), 0, "not before its time");
+        assert_eq!(sequencer.duty_cycle(at((1 << 40) + 5)), 1, "the last word counts");
+        let record = journal_out.pop().unwrap();
+        assert_eq!(record.command, Command::tick());
+        assert_eq!(executor_out.pop(), Some(record));
+        assert_eq!(sequencer.duty_cycle(at(1 << 42)), 0, "once");
+        ticks_in.push(Nanos(7));
+        // The clock stepped back; the log's time has not.
+        assert_eq!(sequencer.duty_cycle(at(3)), 1);
+        assert_eq!(journal_out.pop().unwrap().stamp.time, Nanos((1 << 40) + 5));
     }
 }

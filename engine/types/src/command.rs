@@ -8,8 +8,8 @@ use crate::limits::COMMAND_BODY_BYTES;
 use crate::order::code;
 use crate::{
     Account, BusinessRejectReason, ClOrdId, ConnId, DisconnectCause, Index, MassActionScope,
-    MassActionType, MdReqId, Nanos, OrdType, OrderId, Price, Qty, ReportNo, SeqNo, SessionSlot,
-    SessionUuid, Side, StpInstruction, SymbolId, Term, TerminationCode, TimeInForce,
+    MassActionType, MdReqId, Nanos, OrdType, OrderId, Price, Qty, ReportNo, Role, SeqNo,
+    SessionSlot, SessionUuid, Side, StpInstruction, SymbolId, Term, TerminationCode, TimeInForce,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
@@ -30,6 +30,8 @@ code! {
         Rejected = 6,
         /// Time passes: drives timers when nothing else does.
         Tick = 7,
+        /// FIXP FinishedSending: the client's flow is over.
+        Finish = 8,
         /// NewOrderSingle.
         NewOrder = 16,
         /// OrderCancelRequest.
@@ -95,6 +97,9 @@ body! {
         /// Digest of what the machine's answers depend on beside the log: instruments and sizes. A
         /// node with another must not replay this log; 0 = not said.
         configuration: u64,
+        /// A session without connection and live orders is forgotten after so long (ms); 0 = never.
+        /// From this record on: it is in the log, so that it may change between two starts.
+        idle_expiry_ms: u64,
     }
 }
 body! {
@@ -106,6 +111,12 @@ body! {
         conn: ConnId,
         /// The client's timestamp (UTC), echoed.
         timestamp: Nanos,
+        /// Key that proved who asks, 0 if none was asked for.
+        key_id: u64,
+        /// What that key may do.
+        role: Role,
+        /// Zero.
+        reserved: [u8; 7],
     }
 }
 body! {
@@ -129,10 +140,14 @@ body! {
         keepalive_ms: u32,
         /// Cancel-on-disconnect type (0 = off).
         cod_type: u8,
+        /// What the key may do.
+        role: Role,
         /// Zero.
-        reserved: [u8; 3],
+        reserved: [u8; 2],
         /// Cancel-on-disconnect window (ms).
         cod_window_ms: u64,
+        /// Key that proved who asks, 0 if none was asked for.
+        key_id: u64,
     }
 }
 body! {
@@ -144,8 +159,19 @@ body! {
         cause: DisconnectCause,
         /// What the client is told, if it can still be told.
         code: TerminationCode,
+        /// What the client said, if `cause` is that it terminated.
+        said: TerminationCode,
         /// Zero.
-        reserved: [u8; 6],
+        reserved: [u8; 5],
+    }
+}
+body! {
+    /// FIXP FinishedSending: the client will send no more application messages.
+    FinishSending {
+        /// The connection that carries the session.
+        conn: ConnId,
+        /// Number of the client's last message; those before it that never came are burnt.
+        last_seq: SeqNo,
     }
 }
 body! {
@@ -307,6 +333,8 @@ pub enum Body<'a> {
     Establish(&'a EstablishSession),
     /// The connection is gone.
     Disconnect(&'a DisconnectSession),
+    /// The client's flow is over.
+    Finish(&'a FinishSending),
     /// Numbers were skipped.
     Skip(&'a SkipSequence),
     /// A message was refused by its form.
@@ -348,6 +376,8 @@ constructors! {
     establish(Establish, EstablishSession),
     /// The connection is gone.
     disconnect(Disconnect, DisconnectSession),
+    /// The client's flow is over.
+    finish(Finish, FinishSending),
     /// Numbers were skipped.
     skip(Skip, SkipSequence),
     /// A message was refused by its form.
@@ -405,6 +435,7 @@ impl Command {
             CommandKind::Negotiate => view!(Negotiate, NegotiateSession),
             CommandKind::Establish => view!(Establish, EstablishSession),
             CommandKind::Disconnect => view!(Disconnect, DisconnectSession),
+            CommandKind::Finish => view!(Finish, FinishSending),
             CommandKind::Skip => view!(Skip, SkipSequence),
             CommandKind::Rejected => view!(Rejected, RejectedMessage),
             CommandKind::Tick => Ok(Body::Tick),

@@ -21,8 +21,8 @@ mod session;
 
 pub use command::{
     AdminStart, BadCommand, Body, CancelOrder, Command, CommandKind, DisconnectSession,
-    EstablishSession, MarketDataQuery, MassAction, NegotiateSession, NewOrder, OrderStatusQuery,
-    RejectedMessage, ReplaceOrder, SkipSequence,
+    EstablishSession, FinishSending, MarketDataQuery, MassAction, NegotiateSession, NewOrder,
+    OrderStatusQuery, RejectedMessage, ReplaceOrder, SkipSequence,
 };
 pub use number::{
     Account, ClOrdId, ConnId, ExecId, Index, MdReqId, Nanos, OrderId, Price, Qty, ReportNo, SeqNo,
@@ -44,7 +44,8 @@ pub use report::{
     NegotiationRefused, NotAppliedRange, OrderState, Report, ReportBody, ReportKind,
 };
 pub use session::{
-    AckRuleCode, ExecType, FlowType, IntakeReason, IntakeState, RetransmitRejectCode,
+    AckRuleCode, ExecType, FlowType, Identity, IntakeReason, IntakeState, RetransmitRejectCode,
+    Role,
 };
 
 const _: () = assert!(cfg!(target_endian = "little"), "layouts are little endian");

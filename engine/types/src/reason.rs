@@ -72,6 +72,10 @@ code! {
         UnsupportedMessageType = 3,
         /// A required field is absent or null.
         ConditionallyRequiredFieldMissing = 5,
+        /// The session's key may not do this.
+        NotAuthorized = 6,
+        /// The session sends more messages than it may.
+        ThrottleLimitExceeded = 8,
         /// A field holds a value that its type does not have.
         ValueIncorrect = 100,
         /// The symbol is not traded here.
@@ -112,6 +116,8 @@ code! {
         Unspecified = 5,
         /// The client says that it has seen a report that this log does not contain.
         RolledBack = 100,
+        /// The cancel-on-disconnect window is longer than this engine allows.
+        CodTimeoutWindow = 101,
     }
 }
 
@@ -122,7 +128,7 @@ code! {
         Finished = 0,
         /// Unspecified.
         UnspecifiedError = 1,
-        /// A retransmission was asked for while one was under way.
+        /// A retransmission was asked for of reports that were never sent.
         ReRequestOutOfBounds = 2,
         /// A retransmission was asked for while one was under way.
         ReRequestInProgress = 3,

@@ -6,10 +6,10 @@ use crate::limits::{MD_LEVELS_PER_PART, REPORT_BODY_BYTES};
 use crate::order::code;
 use crate::{
     Account, BusinessRejectReason, CancelReason, CancelRejectReason, ClOrdId, ConnId,
-    EstablishmentRejectCode, ExecId, MassActionRejectReason, MassActionResponse, MassActionScope,
-    MassActionType, MdReqId, Nanos, NegotiationRejectCode, OrdStatus, OrderId, OrderRejectReason,
-    Price, Qty, ReportNo, SeqNo, SessionSlot, SessionUuid, Side, Stamp, SymbolId, TerminationCode,
-    TrdMatchId,
+    EstablishmentRejectCode, ExecId, Index, MassActionRejectReason, MassActionResponse,
+    MassActionScope, MassActionType, MdReqId, Nanos, NegotiationRejectCode, OrdStatus, OrderId,
+    OrderRejectReason, Price, Qty, ReportNo, SeqNo, SessionSlot, SessionUuid, Side, Stamp,
+    SymbolId, TerminationCode, TrdMatchId,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
@@ -107,6 +107,10 @@ body! {
         conn: ConnId,
         /// The client's timestamp, echoed.
         timestamp: Nanos,
+        /// The session's place: what an earlier session of that slot was sent is nobody's now.
+        slot: SessionSlot,
+        /// Zero.
+        reserved: [u8; 4],
     }
 }
 body! {
@@ -141,8 +145,10 @@ body! {
         client_next_seq: SeqNo,
         /// Keep-alive interval that is in force (ms).
         keepalive_ms: u32,
+        /// 1 if the client's flow is finished: it may fetch reports, and send nothing.
+        finished: u8,
         /// Zero.
-        reserved: [u8; 4],
+        reserved: [u8; 3],
     }
 }
 body! {
@@ -158,6 +164,12 @@ body! {
         code: EstablishmentRejectCode,
         /// Zero.
         reserved: [u8; 7],
+        /// Number of the session's next report, 0 if there is no such session.
+        next_number: ReportNo,
+        /// Number that the machine expects next from the client, 0 if there is no such session.
+        expected_seq: SeqNo,
+        /// Last record of the log that this answer knows of, 0 if the log was not asked.
+        log_index: Index,
     }
 }
 body! {
@@ -178,6 +190,8 @@ body! {
         conn: ConnId,
         /// The client's name for the session.
         uuid: SessionUuid,
+        /// Number of the session's next report: what comes before it was made before the end.
+        next_number: ReportNo,
     }
 }
 body! {

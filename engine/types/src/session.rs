@@ -30,6 +30,8 @@ code! {
         Rejected = b'8',
         /// The order traded.
         Trade = b'F',
+        /// Nothing happened: how the order stands.
+        OrderStatus = b'I',
     }
 }
 
@@ -51,6 +53,39 @@ code! {
         /// More was asked for than one request may.
         RequestLimitExceeded = 2,
     }
+}
+
+code! {
+    /// What the holder of a key may do. Zero is what everybody may do where no keys are configured,
+    /// and what a log says that was written before there were any.
+    Role {
+        /// Everything that a trading session does.
+        Trade = 0,
+        /// Ask, not trade: MarketDataRequest and OrderStatusRequest.
+        Read = 1,
+        /// What trade may, and what an operator does through a session.
+        Admin = 2,
+    }
+}
+
+impl Role {
+    /// True if it may enter, change and end orders.
+    #[must_use]
+    pub const fn may_trade(self) -> bool {
+        match self {
+            Self::Trade | Self::Admin => true,
+            Self::Read => false,
+        }
+    }
+}
+
+/// Who proved to be at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Names the key, not 0.
+    pub key_id: u64,
+    /// What it may do.
+    pub role: Role,
 }
 
 code! {

@@ -6,28 +6,40 @@
 //!     |  ^                   | on_negotiated(false)          |
 //!     |  +-------------------+                               | Establish
 //!     | Establish                                            v
-//!     +--------------------------------------------> Establishing ---> Established
-//!                 (refused: back to where it was)              on_established
+//!     +--------------------------------------------> Establishing ---> Established ---> Finished
+//!                 (refused: back to where it was)         on_established   FinishedSending
 //! ```
 //!
-//! Inputs -> outputs: decoded messages, the machine's answers and monotone time in; a [`Verdict`]
-//! for each message, and [`Close`] when time is up, out.
+//! Where keys are configured, Negotiate and Establish pass through Verifying first, until
+//! [`Acceptor::on_verified`]. A session that is finished may be established again: it fetches
+//! reports, keeps itself alive, and may say FinishedSending again if it missed the answer; an
+//! application message, or a number beyond its last one, ends the connection.
+//!
+//! A Negotiate of a session id that is known is refused as DuplicateId, whoever asks, also after a
+//! restart: FIXP negotiates an id once. A client that does not know whether its first Negotiate
+//! arrived takes DuplicateId for a yes and says Establish, and there its key is held against the
+//! one that negotiated.
+//!
+//! Inputs -> outputs: decoded messages, the answers of machine and authenticator and monotone time
+//! in; a [`Verdict`] for each message, and [`Close`] when time is up, out.
 //! Invariants: nothing is logged for a connection that is closing; every application message of an
-//! established session is logged, under the number that its place in the flow gives it; what is a
-//! duplicate the machine alone decides; while the machine decides, the connection is not read.
+//! established session that is not finished is logged, under the number that its place in the flow
+//! gives it; what is a duplicate the machine alone decides; while others decide, the connection is
+//! not read; where keys are configured nothing is logged that no key has signed for.
 //! Limits: [`REFUSALS_MAX`] refused answers a connection, [`SEQ_MAX`], and those in [`Limits`].
-//! Not here: bytes, buffers, clocks; what sessions exist (the machine knows); the server's
-//! heartbeat and retransmission (egress).
-//! Source: FIXP 1.1: session initiation, sequence, keep-alive.
+//! Not here: bytes, buffers, clocks; what sessions exist (the machine knows); whose key is good (the
+//! authenticator knows); the server's heartbeat and retransmission (egress).
+//! Source: FIXP 1.1: session initiation, sequence, keep-alive, finalization.
 
 use crate::client::{
     Application, ClientMessage, Credentials, Establish, Negotiate, RetransmitRequest,
 };
+use crate::credentials::Signed;
 use gavel_types::limits::GAP_MAX;
 use gavel_types::{
     Command, ConnId, DisconnectCause, DisconnectSession, EstablishSession, EstablishmentRejectCode,
-    FlowType, Nanos, NegotiateSession, NegotiationRejectCode, SeqNo, SessionSlot, SessionUuid,
-    SkipSequence, TerminationCode,
+    FinishSending, FlowType, Identity, Nanos, NegotiateSession, NegotiationRejectCode, Role, SeqNo,
+    SessionSlot, SessionUuid, SkipSequence, TerminationCode,
 };
 
 /// A client that is silent for more than so many of its keep-alive intervals is gone. FIXP asks for
@@ -41,9 +53,12 @@ pub const REFUSALS_MAX: u8 = 3;
 /// on from it never overflows.
 pub const SEQ_MAX: SeqNo = SeqNo(u64::MAX / 2);
 
-/// Highest type of cancel-on-disconnect that the machine implements: none yet, so a client that
-/// asks for one is refused rather than left in the belief that it has it.
-pub const COD_TYPE_SUPPORTED_MAX: u8 = 0;
+/// Highest type of cancel-on-disconnect: bit 0 is a loss of the connection, bit 1 a Terminate of
+/// the client.
+pub const COD_TYPE_MAX: u8 = 3;
+
+/// Who asks where no keys are configured.
+const NOBODY: Identity = Identity { key_id: 0, role: Role::Trade };
 
 /// What the configuration says of sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +69,23 @@ pub struct Limits {
     pub keepalive_max_ms: u32,
     /// A connection that has not established a session by then is closed (ms).
     pub establish_timeout_ms: u32,
+    /// Longest cancel-on-disconnect window that a client may ask for (ms).
+    pub cod_window_max_ms: u32,
+    /// Whether only a holder of a key may negotiate and establish.
+    pub needs_credentials: bool,
+}
+
+/// Who says to be at the other end, and what proves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The session.
+    pub uuid: SessionUuid,
+    /// The message's timestamp.
+    pub timestamp: Nanos,
+    /// Which message it is.
+    pub message: Signed,
+    /// Key and signature.
+    pub credentials: Credentials,
 }
 
 /// End of a connection.
@@ -63,6 +95,16 @@ pub struct Close {
     pub code: TerminationCode,
     /// What the log says of it.
     pub cause: DisconnectCause,
+    /// What the client said, if it said Terminate.
+    pub said: TerminationCode,
+}
+
+impl Close {
+    /// An end that the client did not ask for.
+    #[must_use]
+    pub const fn of(code: TerminationCode, cause: DisconnectCause) -> Self {
+        Self { code, cause, said: TerminationCode::Finished }
+    }
 }
 
 /// What is to be done about a message.
@@ -71,6 +113,8 @@ pub struct Close {
 pub enum Verdict {
     /// This goes to the log.
     Log(Command),
+    /// This is to be verified: [`Acceptor::on_verified`] goes on.
+    Verify(Claim),
     /// Egress is to send reports again, or to say why not.
     Retransmit(RetransmitRequest),
     /// Answer NegotiationReject; the connection stays.
@@ -100,17 +144,33 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Connected,
+    /// The answer decides whether this is asked of the log.
+    Verifying {
+        negotiated: bool,
+        ask: Ask,
+    },
     Negotiating,
     Negotiated,
-    Establishing { negotiated: bool },
+    Establishing {
+        negotiated: bool,
+    },
     Established(Established),
     Closing,
+}
+
+/// What is asked of the log once it is known who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    Negotiate(NegotiateSession),
+    Establish(EstablishSession),
 }
 
 /// An established session, as this connection sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Established {
     slot: SessionSlot,
+    /// The client has said FinishedSending.
+    is_finished: bool,
     keepalive_ns: u64,
     /// Number of the next application message.
     next: SeqNo,
@@ -137,7 +197,7 @@ const fn ns(ms: u32) -> u64 {
 }
 
 const fn protocol_error(code: TerminationCode) -> Verdict {
-    Verdict::Close(Close { code, cause: DisconnectCause::ProtocolError })
+    Verdict::Close(Close::of(code, DisconnectCause::ProtocolError))
 }
 
 const INVALID_STATE: Verdict = protocol_error(TerminationCode::InvalidState);
@@ -180,10 +240,11 @@ impl Acceptor {
         }
     }
 
-    /// True while the machine decides: the gateway does not read the connection meanwhile.
+    /// True while others decide: the gateway does not read the connection meanwhile.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        matches!(self.state, State::Negotiating | State::Establishing { .. })
+        let state = self.state;
+        matches!(state, State::Verifying { .. } | State::Negotiating | State::Establishing { .. })
     }
 
     /// True while the answer to Negotiate is awaited: the log knows nothing of the connection that
@@ -204,13 +265,14 @@ impl Acceptor {
     /// # Panics
     /// If the machine's answer is awaited: the gateway keeps what it has read until then.
     pub fn on_message(&mut self, now: Nanos, message: &ClientMessage) -> Verdict {
-        assert!(!self.is_waiting(), "a connection is not read while the machine decides");
+        assert!(!self.is_waiting(), "a connection is not read while others decide");
         self.heard = now;
         let verdict = match (self.state, message) {
             (State::Closing, _) => Verdict::Nothing,
-            (_, ClientMessage::Terminate { .. }) => Verdict::Close(Close {
+            (_, ClientMessage::Terminate { code, .. }) => Verdict::Close(Close {
                 code: TerminationCode::Finished,
                 cause: DisconnectCause::Terminated,
+                said: *code,
             }),
             (State::Connected, ClientMessage::Negotiate(message)) => self.negotiate(message),
             (State::Connected | State::Negotiated, ClientMessage::Establish(message)) => {
@@ -223,6 +285,35 @@ impl Acceptor {
             self.state = State::Closing;
         }
         verdict
+    }
+
+    /// The authenticator knows who asks, or that nobody whom it knows does. Nothing if the connection
+    /// is closing.
+    ///
+    /// # Panics
+    /// If no answer of it is awaited.
+    pub fn on_verified(&mut self, identity: Option<Identity>) -> Verdict {
+        let (negotiated, ask) = match self.state {
+            State::Closing => return Verdict::Nothing,
+            State::Verifying { negotiated, ask } => (negotiated, ask),
+            _ => panic!("a claim is verified once"),
+        };
+        if let Some(identity) = identity {
+            assert!(identity.key_id != 0, "a key has a name");
+            return self.ask(negotiated, ask, identity);
+        }
+        self.refusals += 1;
+        self.state = if negotiated { State::Negotiated } else { State::Connected };
+        match ask {
+            Ask::Negotiate(NegotiateSession { uuid, timestamp, .. }) => {
+                let code = NegotiationRejectCode::Credentials;
+                Verdict::RefuseNegotiate { uuid, timestamp, code }
+            }
+            Ask::Establish(EstablishSession { uuid, timestamp, .. }) => {
+                let code = EstablishmentRejectCode::Credentials;
+                Verdict::RefuseEstablish { uuid, timestamp, code }
+            }
+        }
     }
 
     /// The machine answered Negotiate. Without effect if the connection is closing.
@@ -242,17 +333,25 @@ impl Acceptor {
     }
 
     /// The machine bound the session: `client_next_seq` is the number with which the client said
-    /// that it will begin. Without effect if the connection is closing.
+    /// that it will begin, `is_finished` says that it will not. Without effect if the connection is
+    /// closing.
     ///
     /// # Panics
     /// If no answer to Establish is awaited.
-    pub fn on_established(&mut self, slot: SessionSlot, keepalive_ms: u32, client_next_seq: SeqNo) {
+    pub fn on_established(
+        &mut self,
+        slot: SessionSlot,
+        keepalive_ms: u32,
+        client_next_seq: SeqNo,
+        is_finished: bool,
+    ) {
         match self.state {
             State::Closing => {}
             State::Establishing { .. } => {
                 self.bound = Some(slot);
                 self.state = State::Established(Established {
                     slot,
+                    is_finished,
                     keepalive_ns: ns(keepalive_ms),
                     next: client_next_seq,
                     high: client_next_seq,
@@ -289,8 +388,8 @@ impl Acceptor {
     pub fn on_timer(&mut self, now: Nanos) -> Option<Close> {
         let late = match self.state {
             State::Closing => false,
-            // The machine always answers; the client cannot be heard until it does.
-            State::Negotiating | State::Establishing { .. } => {
+            // There always is an answer; the client cannot be heard until it comes.
+            State::Verifying { .. } | State::Negotiating | State::Establishing { .. } => {
                 self.heard = now;
                 false
             }
@@ -305,10 +404,7 @@ impl Acceptor {
             return None;
         }
         self.state = State::Closing;
-        Some(Close {
-            code: TerminationCode::KeepaliveTimeout,
-            cause: DisconnectCause::KeepaliveTimeout,
-        })
+        Some(Close::of(TerminationCode::KeepaliveTimeout, DisconnectCause::KeepaliveTimeout))
     }
 
     /// The connection is over, by a verdict, a timer or the peer: the record that the log needs, if
@@ -317,8 +413,8 @@ impl Acceptor {
     pub fn on_gone(&mut self, close: Close) -> Option<Command> {
         self.state = State::Closing;
         self.bound.take().map(|slot| {
-            let Close { code, cause } = close;
-            let body = DisconnectSession { conn: self.conn, cause, code, reserved: [0; 6] };
+            let Close { code, cause, said } = close;
+            let body = DisconnectSession { conn: self.conn, cause, code, said, reserved: [0; 5] };
             Command::disconnect(slot, SeqNo(0), &body)
         })
     }
@@ -332,8 +428,8 @@ impl Acceptor {
             Some(NegotiationRejectCode::Unspecified)
         } else if client_flow != FlowType::Idempotent {
             Some(NegotiationRejectCode::FlowTypeNotSupported)
-        } else if credentials != Credentials::NONE {
-            // This version checks none, and accepts none unchecked.
+        } else if self.limits.needs_credentials == (credentials == Credentials::NONE) {
+            // Without keys none can be checked, and none is accepted unchecked.
             Some(NegotiationRejectCode::Credentials)
         } else {
             None
@@ -343,9 +439,39 @@ impl Acceptor {
             return Verdict::RefuseNegotiate { uuid, timestamp, code };
         }
         self.uuid = uuid;
-        self.state = State::Negotiating;
-        let body = NegotiateSession { uuid, conn: self.conn, timestamp };
-        Verdict::Log(Command::negotiate(SessionSlot::NONE, SeqNo(0), &body))
+        let (conn, reserved) = (self.conn, [0; 7]);
+        let (key_id, role) = (NOBODY.key_id, NOBODY.role);
+        let body = NegotiateSession { uuid, conn, timestamp, key_id, role, reserved };
+        let claim = Claim { uuid, timestamp, message: Signed::Negotiate, credentials };
+        self.claim(Ask::Negotiate(body), claim)
+    }
+
+    /// Asks the log, or the authenticator first.
+    fn claim(&mut self, ask: Ask, claim: Claim) -> Verdict {
+        let negotiated = self.state == State::Negotiated;
+        if !self.limits.needs_credentials {
+            return self.ask(negotiated, ask, NOBODY);
+        }
+        self.state = State::Verifying { negotiated, ask };
+        Verdict::Verify(claim)
+    }
+
+    fn ask(&mut self, negotiated: bool, ask: Ask, who: Identity) -> Verdict {
+        let Identity { key_id, role } = who;
+        let command = match ask {
+            Ask::Negotiate(body) => {
+                self.state = State::Negotiating;
+                let body = NegotiateSession { key_id, role, ..body };
+                Command::negotiate(SessionSlot::NONE, SeqNo(0), &body)
+            }
+            Ask::Establish(body) => {
+                self.bound = Some(SessionSlot::NONE);
+                self.state = State::Establishing { negotiated };
+                let body = EstablishSession { key_id, role, ..body };
+                Command::establish(SessionSlot::NONE, SeqNo(0), &body)
+            }
+        };
+        Verdict::Log(command)
     }
 
     fn establish(&mut self, message: &Establish) -> Verdict {
@@ -358,12 +484,14 @@ impl Acceptor {
             Some(EstablishmentRejectCode::Unnegotiated)
         } else if !keepalive.contains(&message.keepalive_ms) {
             Some(EstablishmentRejectCode::KeepaliveInterval)
-        } else if message.credentials != Credentials::NONE {
+        } else if self.limits.needs_credentials == (message.credentials == Credentials::NONE) {
             Some(EstablishmentRejectCode::Credentials)
         } else if !(SeqNo(1)..=SEQ_MAX).contains(&message.next_seq)
-            || message.cod_type > COD_TYPE_SUPPORTED_MAX
+            || message.cod_type > COD_TYPE_MAX
         {
             Some(EstablishmentRejectCode::Unspecified)
+        } else if message.cod_window_ms > u64::from(self.limits.cod_window_max_ms) {
+            Some(EstablishmentRejectCode::CodTimeoutWindow)
         } else {
             None
         };
@@ -372,8 +500,6 @@ impl Acceptor {
             return Verdict::RefuseEstablish { uuid, timestamp, code };
         }
         self.uuid = uuid;
-        self.bound = Some(SessionSlot::NONE);
-        self.state = State::Establishing { negotiated: self.state == State::Negotiated };
         let body = EstablishSession {
             uuid,
             conn: self.conn,
@@ -384,10 +510,14 @@ impl Acceptor {
             last_number: message.last.number,
             keepalive_ms: message.keepalive_ms,
             cod_type: message.cod_type,
-            reserved: [0; 3],
+            role: NOBODY.role,
+            reserved: [0; 2],
             cod_window_ms: message.cod_window_ms,
+            key_id: NOBODY.key_id,
         };
-        Verdict::Log(Command::establish(SessionSlot::NONE, SeqNo(0), &body))
+        let credentials = message.credentials;
+        let claim = Claim { uuid, timestamp, message: Signed::Establish, credentials };
+        self.claim(Ask::Establish(body), claim)
     }
 
     fn established(&mut self, session: Established, message: &ClientMessage) -> Verdict {
@@ -398,14 +528,31 @@ impl Acceptor {
             ClientMessage::RetransmitRequest(request) if request.uuid == self.uuid => {
                 Verdict::Retransmit(*request)
             }
+            ClientMessage::FinishedSending { uuid, last_seq } if *uuid == self.uuid => {
+                self.finish(session, *last_seq)
+            }
             _ => INVALID_STATE,
         }
+    }
+
+    /// FIXP FinishedSending: no number beyond the last one follows, and none that this connection
+    /// has seen lies beyond it. Said again it is logged again: the client missed the answer.
+    fn finish(&mut self, mut session: Established, last: SeqNo) -> Verdict {
+        let from = session.high;
+        if last > SEQ_MAX || last.0 + 1 < from.0 || last.0 + 1 > from.0.saturating_add(GAP_MAX) {
+            return INVALID_STATE;
+        }
+        session.is_finished = true;
+        session.high = SeqNo(last.0 + 1);
+        self.state = State::Established(session);
+        let body = FinishSending { conn: self.conn, last_seq: last };
+        Verdict::Log(Command::finish(session.slot, SeqNo(0), &body))
     }
 
     /// The number is implicit: the place in the flow.
     fn application(&mut self, mut session: Established, message: &Application) -> Verdict {
         let seq = session.next;
-        if seq > SEQ_MAX {
+        if session.is_finished || seq > SEQ_MAX {
             return INVALID_STATE;
         }
         session.next = SeqNo(seq.0 + 1);
@@ -421,7 +568,8 @@ impl Acceptor {
             return INVALID_STATE;
         }
         let from = session.high;
-        if next.0 > from.0.saturating_add(GAP_MAX) {
+        let is_beyond = session.is_finished && next > from;
+        if is_beyond || next.0 > from.0.saturating_add(GAP_MAX) {
             return INVALID_STATE;
         }
         session.next = next;

@@ -16,6 +16,7 @@
 
 pub mod acceptor;
 pub mod client;
+pub mod credentials;
 pub mod frame;
 pub mod layout;
 pub mod server;

@@ -90,7 +90,7 @@ block! {
     }
 }
 block! {
-    /// Entry of EstablishmentAck's TermRuns.
+    /// Entry of TermRuns in the answers to Establish.
     TermRunEntry(16) {
         run_term: U64,
         first_index: U64,
@@ -170,11 +170,14 @@ templates! {
         next_seq_no: U64,
         next_expected_seq_no: U64,
     } ["TermRuns": TermRunEntry];
-    7 EstablishmentReject(25) {
+    7 EstablishmentReject(49) {
         session_id: [u8; 16],
         request_timestamp: U64,
         code: u8,
-    };
+        next_seq_no: U64,
+        next_expected_seq_no: U64,
+        log_index: U64,
+    } ["TermRuns": TermRunEntry];
     8 Sequence(8) {
         next_seq_no: U64,
     };
@@ -201,6 +204,14 @@ templates! {
         session_id: [u8; 16],
         code: u8,
     };
+    15 FinishedSending(24) {
+        session_id: [u8; 16],
+        last_seq_no: U64,
+    };
+    16 FinishedReceiving(24) {
+        session_id: [u8; 16],
+        next_seq_no: U64,
+    };
     18 NotApplied(66) {
         common: Common,
         from_seq_no: U64,
@@ -209,6 +220,9 @@ templates! {
     21 IntakeStatus(2) {
         status: u8,
         reason: u8,
+    };
+    22 Challenge(32) {
+        nonce: [u8; 32],
     };
     100 NewOrderSingle(85) {
         cl_ord_id: U64,
@@ -244,6 +258,20 @@ templates! {
         security_id: U32,
         side: u8,
         time_in_force: u8,
+    };
+    103 OrderMassActionRequest(19) {
+        cl_ord_id: U64,
+        mass_action_type: u8,
+        mass_action_scope: u8,
+        security_id: U32,
+        account: U32,
+        side: u8,
+    };
+    104 OrderStatusRequest(21) {
+        cl_ord_id: U64,
+        order_id: U64,
+        security_id: U32,
+        side: u8,
     };
     105 MarketDataRequest(13) {
         md_req_id: U64,
@@ -287,6 +315,19 @@ templates! {
         ord_status: u8,
         cxl_rej_response_to: u8,
     };
+    118 OrderMassActionReport(83) {
+        common: Common,
+        cl_ord_id: U64,
+        mass_action_report_id: U64,
+        security_id: U32,
+        account: U32,
+        total_affected_orders: U32,
+        mass_action_type: u8,
+        mass_action_scope: u8,
+        mass_action_response: u8,
+        mass_action_reject_reason: u8,
+        side: u8,
+    };
     119 BusinessMessageReject(73) {
         common: Common,
         ref_seq_num: U64,
@@ -300,6 +341,11 @@ templates! {
         md_req_id: U64,
         security_id: U32,
     } ["Bids": MdEntry, "Asks": MdEntry];
+    121 ExecutionReportStatus(114) {
+        common: Common,
+        order: OrderBlock,
+        ord_rej_reason: u8,
+    };
 }
 
 /// First template id that is an application message.

@@ -326,6 +326,34 @@ fn nothing_that_a_request_asks_for_is_left_out_in_silence() {
 }
 
 #[test]
+fn nothing_that_a_mass_action_or_a_status_asks_for_is_left_out_in_silence() {
+    use BusinessRejectReason::{
+        ConditionallyRequiredFieldMissing as Missing, ValueIncorrect as Bad,
+    };
+    let (zero, null) = (&[0; 8][..], &[0xFF; 8][..]);
+    let mass = ClientMessage::Application(Application::MassAction(samples::mass_action()));
+    for ((at, with), answer) in [
+        ((0, zero), (Missing, 11)),
+        ((8, &[1][..]), (Bad, 1373)),
+        ((9, &[2]), (Bad, 1374)),
+        ((9, &[7]), (Bad, 48)), // all orders, and yet a symbol
+        ((10, &null[..4]), (Missing, 48)),
+        ((18, b"3"), (Bad, 54)),
+    ] {
+        assert_refused(mass, (at, with), answer);
+    }
+    let status = ClientMessage::Application(Application::OrderStatus(samples::order_status()));
+    for ((at, with), answer) in [
+        ((0, zero), (Missing, 11)),
+        ((0, null), (Missing, 11)),
+        ((16, &null[..4]), (Missing, 48)),
+        ((20, &[0][..]), (Missing, 54)),
+    ] {
+        assert_refused(status, (at, with), answer);
+    }
+}
+
+#[test]
 fn templates_of_nobody_and_of_the_other_side() {
     let (_, mut frame) = samples::client_frames().remove(0);
     for template in 0..=u16::MAX {
@@ -333,11 +361,11 @@ fn templates_of_nobody_and_of_the_other_side() {
         match (template, decode_client(&frame)) {
             // The block is Negotiate's: too short for Establish, too long for the others.
             (1, outcome) => assert!(outcome.is_ok()),
-            (5 | 8 | 10 | 11 | 14, outcome) => {
+            (5 | 8 | 10 | 11 | 14 | 15, outcome) => {
                 assert_eq!(outcome, Err(DecodeFault::Size { template }));
             }
             (0..100, outcome) => assert_eq!(outcome, Err(DecodeFault::Template { template })),
-            (100 | 101 | 102 | 105, outcome) => {
+            (100..=105, outcome) => {
                 assert_eq!(reason_of(outcome.unwrap()), BusinessRejectReason::Other);
             }
             (_, outcome) => {

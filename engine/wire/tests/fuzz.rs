@@ -127,6 +127,7 @@ enum Step {
     Heartbeat,
     Retransmit { is_own: bool },
     Terminate,
+    Finished(u8),
     Order,
     Refused,
     Answer { is_yes: bool },
@@ -134,12 +135,17 @@ enum Step {
     Gone,
 }
 
-fn message(step: Step) -> Option<ClientMessage> {
-    let credentials = Credentials::NONE;
+fn message(step: Step, needs_credentials: bool) -> Option<ClientMessage> {
+    let credentials = if needs_credentials {
+        Credentials { public_key: [1; 32], signature: [2; 64] }
+    } else {
+        Credentials::NONE
+    };
     Some(match step {
         Step::Negotiate { is_good } => {
             let client_flow = if is_good { FlowType::Idempotent } else { FlowType::None };
-            ClientMessage::Negotiate(client::Negotiate { client_flow, ..samples::negotiate() })
+            let good = samples::negotiate();
+            ClientMessage::Negotiate(client::Negotiate { client_flow, credentials, ..good })
         }
         Step::Establish { keepalive_ms, next_seq } => ClientMessage::Establish(Establish {
             keepalive_ms: u32::from(keepalive_ms),
@@ -158,6 +164,10 @@ fn message(step: Step) -> Option<ClientMessage> {
         }
         Step::Terminate => {
             ClientMessage::Terminate { uuid: samples::UUID, code: TerminationCode::Finished }
+        }
+        Step::Finished(last) => {
+            let last_seq = SeqNo(u64::from(last));
+            ClientMessage::FinishedSending { uuid: samples::UUID, last_seq }
         }
         Step::Order => ClientMessage::Application(Application::NewOrder(samples::new_order())),
         Step::Refused => ClientMessage::Application(Application::Refused(RejectedMessage {
@@ -184,6 +194,8 @@ struct Seen {
     /// The highest that `next` has been.
     high: Option<u64>,
     asked_next: u64,
+    is_finished: bool,
+    verifies: bool,
 }
 
 fn judge(seen: &mut Seen, said: &ClientMessage, verdict: Verdict) {
@@ -194,18 +206,28 @@ fn judge(seen: &mut Seen, said: &ClientMessage, verdict: Verdict) {
     let is_application = matches!(said, ClientMessage::Application(_));
     match verdict {
         Verdict::Log(command) => match command.parse().expect("a command with a meaning") {
-            Body::Negotiate(_) => seen.negotiates += 1,
+            Body::Negotiate(body) => {
+                assert_eq!(body.key_id, 0, "nobody has verified a key");
+                seen.negotiates += 1;
+            }
             Body::Establish(body) => {
+                assert_eq!(body.key_id, 0, "nobody has verified a key");
                 seen.establishes += 1;
                 seen.asked_next = body.next_seq.0;
             }
+            Body::Finish(body) => {
+                assert!(Some(body.last_seq.0 + 1) >= seen.high, "nothing lies beyond the last one");
+                seen.is_finished = true;
+                seen.high = Some(body.last_seq.0 + 1);
+            }
             Body::Skip(body) => {
+                assert!(!seen.is_finished);
                 assert!(command.client_seq < body.until, "a skip skips");
                 assert_eq!(Some(command.client_seq.0), seen.high, "what nobody has numbered");
                 seen.next = Some(body.until.0);
             }
             _ => {
-                assert!(is_application);
+                assert!(is_application && !seen.is_finished);
                 assert_eq!(Some(command.client_seq.0), seen.next, "the place in the flow");
                 seen.next = seen.next.map(|next| next + 1);
             }
@@ -216,6 +238,7 @@ fn judge(seen: &mut Seen, said: &ClientMessage, verdict: Verdict) {
             }
             assert!(!is_application, "an application message is logged or ends the connection");
         }
+        Verdict::Verify(_) => {}
         Verdict::Retransmit(request) => assert_eq!(request.uuid, samples::UUID),
         Verdict::RefuseNegotiate { .. } | Verdict::RefuseEstablish { .. } => {
             assert_eq!(seen.next, None);
@@ -230,11 +253,31 @@ fn answer(acceptor: &mut Acceptor, seen: &mut Seen, is_yes: bool) {
     if !acceptor.is_waiting() {
         return;
     }
+    if seen.verifies {
+        seen.verifies = false;
+        let who = Identity { key_id: 9, role: Role::Trade };
+        match acceptor.on_verified(is_yes.then_some(who)) {
+            Verdict::Log(command) => match command.parse().expect("a command with a meaning") {
+                Body::Negotiate(body) => {
+                    assert_eq!(body.key_id, 9);
+                    seen.negotiates += 1;
+                }
+                Body::Establish(body) => {
+                    assert_eq!(body.key_id, 9);
+                    seen.establishes += 1;
+                    seen.asked_next = body.next_seq.0;
+                }
+                other => panic!("{other:?} needs no key"),
+            },
+            refusal => assert!(!is_yes, "{refusal:?}"),
+        }
+        return;
+    }
     // The newest request is the one that waits: Establish if it was logged last.
     let waits_to_establish = acceptor.clone().on_gone(END).is_some();
     match (waits_to_establish, is_yes) {
         (true, true) => {
-            acceptor.on_established(SessionSlot(1), 100, SeqNo(seen.asked_next));
+            acceptor.on_established(SessionSlot(1), 100, SeqNo(seen.asked_next), false);
             seen.next = Some(seen.asked_next);
             seen.high = seen.next;
         }
@@ -243,13 +286,19 @@ fn answer(acceptor: &mut Acceptor, seen: &mut Seen, is_yes: bool) {
     }
 }
 
-const END: Close = Close { code: TerminationCode::Finished, cause: DisconnectCause::PeerClosed };
+const END: Close = Close::of(TerminationCode::Finished, DisconnectCause::PeerClosed);
 
 #[test]
 fn fuzz_acceptor() {
-    let limits =
-        Limits { keepalive_min_ms: 100, keepalive_max_ms: 60_000, establish_timeout_ms: 5_000 };
-    check!().with_type::<Vec<Step>>().for_each(|steps| {
+    let limits = Limits {
+        keepalive_min_ms: 100,
+        keepalive_max_ms: 60_000,
+        establish_timeout_ms: 5_000,
+        cod_window_max_ms: 20_000,
+        needs_credentials: false,
+    };
+    check!().with_type::<(bool, Vec<Step>)>().for_each(|(needs_credentials, steps)| {
+        let limits = Limits { needs_credentials: *needs_credentials, ..limits };
         let mut acceptor = Acceptor::new(ConnId(1), limits, Nanos(0));
         let mut seen = Seen::default();
         for &step in steps {
@@ -268,8 +317,11 @@ fn fuzz_acceptor() {
                 }
                 _ if acceptor.is_waiting() => {}
                 _ => {
-                    let said = message(step).expect("a step that says something");
+                    let said =
+                        message(step, *needs_credentials).expect("a step that says something");
                     let verdict = acceptor.on_message(now, &said);
+                    seen.verifies = matches!(verdict, Verdict::Verify(_));
+                    assert!(!seen.verifies || *needs_credentials);
                     judge(&mut seen, &said, verdict);
                 }
             }

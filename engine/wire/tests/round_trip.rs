@@ -34,7 +34,46 @@ fn level() -> impl Strategy<Value = MdLevel> {
 }
 
 fn application() -> impl Strategy<Value = Application> {
-    prop_oneof![new_order(), cancel(), replace(), market_data()]
+    prop_oneof![new_order(), cancel(), replace(), mass_action(), order_status(), market_data()]
+}
+
+/// A side's code, or 0 for both.
+fn side_or_both() -> impl Strategy<Value = u8> {
+    select(&[0, b'1', b'2'][..])
+}
+
+fn mass_action() -> impl Strategy<Value = Application> {
+    let codes = (select(MassActionType::ALL), select(MassActionScope::ALL), side_or_both());
+    (name(), symbol(), any::<u32>(), codes).prop_map(
+        |(cl_ord_id, symbol, account, (action, scope, side))| {
+            let all = scope == MassActionScope::AllOrders;
+            Application::MassAction(MassAction {
+                cl_ord_id: ClOrdId(cl_ord_id),
+                symbol: if all { SymbolId(0) } else { symbol },
+                account: Account(account),
+                action,
+                scope,
+                side,
+                reserved: [0; 5],
+            })
+        },
+    )
+}
+
+fn order_status() -> impl Strategy<Value = Application> {
+    let names = prop_oneof![
+        (name(), any::<u64>()),
+        any::<u64>().prop_map(|order_id| (0, order_id.max(1))),
+    ];
+    (names, symbol(), select(Side::ALL)).prop_map(|((cl_ord_id, order_id), symbol, side)| {
+        Application::OrderStatus(OrderStatusQuery {
+            cl_ord_id: ClOrdId(cl_ord_id),
+            order_id: OrderId(order_id),
+            symbol,
+            side,
+            reserved: [0; 3],
+        })
+    })
 }
 
 fn new_order() -> impl Strategy<Value = Application> {
@@ -160,7 +199,9 @@ fn session_message() -> impl Strategy<Value = ClientMessage> {
         .prop_map(|(uuid, code)| ClientMessage::Terminate { uuid, code });
     let sequence = any::<u64>().prop_map(|next| ClientMessage::Sequence { next_seq: SeqNo(next) });
     let heartbeat = Just(ClientMessage::UnsequencedHeartbeat);
-    prop_oneof![negotiate, establish(), request, terminate, sequence, heartbeat]
+    let finished = (uuid(), any::<u64>())
+        .prop_map(|(uuid, last)| ClientMessage::FinishedSending { uuid, last_seq: SeqNo(last) });
+    prop_oneof![negotiate, establish(), request, terminate, sequence, heartbeat, finished]
 }
 
 fn stamp() -> impl Strategy<Value = Stamp> {
@@ -253,7 +294,42 @@ fn report() -> impl Strategy<Value = Vec<Report>> {
         not_applied,
         cancel_reject(),
         business_reject(),
+        mass_report(),
+        status(),
     ]
+}
+
+fn mass_report() -> impl Strategy<Value = Vec<Report>> {
+    let codes = (
+        select(MassActionScope::ALL),
+        select(MassActionResponse::ALL),
+        select(MassActionRejectReason::ALL),
+        side_or_both(),
+    );
+    (any::<[u64; 2]>(), any::<[u32; 3]>(), codes).prop_map(
+        |(n, m, (scope, response, reject_reason, side))| {
+            let body = MassActionReport {
+                cl_ord_id: ClOrdId(n[0]),
+                report_id: n[1],
+                symbol: SymbolId(m[0]),
+                account: Account(m[1]),
+                total_affected: m[2],
+                action: MassActionType::CancelOrders,
+                scope,
+                response,
+                reject_reason,
+                side,
+                reserved: [0; 7],
+            };
+            vec![Report::mass_action(samples::stamp(), SessionSlot(3), &body)]
+        },
+    )
+}
+
+fn status() -> impl Strategy<Value = Vec<Report>> {
+    order_state(select(vec![0, OrderRejectReason::UnknownOrder.code()])).prop_map(|order| {
+        vec![Report::exec_status(samples::stamp(), SessionSlot(3), &ExecStatus { order })]
+    })
 }
 
 fn cancel_reject() -> impl Strategy<Value = Vec<Report>> {
@@ -352,7 +428,8 @@ proptest! {
             expected_seq: SeqNo(expected_seq),
             client_next_seq: SeqNo(1),
             keepalive_ms,
-            reserved: [0; 4],
+            finished: 0,
+            reserved: [0; 3],
         };
         let run = |&(term, index): &(u64, u64)| TermRun {
             term: Term(term),
@@ -392,7 +469,25 @@ fn every_code_of_a_session_answer_survives_its_frame() {
         messages.push(ServerMessage::NegotiationReject { uuid, timestamp, code });
     }
     for &code in EstablishmentRejectCode::ALL {
-        messages.push(ServerMessage::EstablishmentReject { uuid, timestamp, code });
+        let body = EstablishmentRefused {
+            uuid,
+            conn: ConnId(1),
+            timestamp,
+            code,
+            reserved: [0; 7],
+            next_number: ReportNo(0),
+            expected_seq: SeqNo(u64::MAX),
+            log_index: Index(7),
+        };
+        let runs = &samples::RUNS;
+        let frame =
+            framed(MAX_SERVER_FRAME_BYTES, |out| server::establishment_reject(&body, runs, out));
+        let ServerMessage::EstablishmentReject(reject) = decode_server(&frame) else {
+            panic!("a refusal");
+        };
+        assert_eq!((reject.code, reject.expected_seq), (code, body.expected_seq));
+        assert_eq!(reject.runs.iter().collect::<Vec<_>>(), samples::RUNS);
+        assert_eq!(server_frame(&decode_server(&frame)), frame);
     }
     for &code in RetransmitRejectCode::ALL {
         let oldest = ReportNo(u64::MAX);

@@ -190,11 +190,17 @@ fn every_enumeration_has_the_values_of_ours() {
         "ExecRestatementReason" = CancelReason,
         "CxlRejReason" = CancelRejectReason,
         "BusinessRejectReason" = BusinessRejectReason,
+        "MassActionType" = MassActionType,
+        "MassActionScope" = MassActionScope,
+        "MassActionResponse" = MassActionResponse,
+        "MassActionRejectReason" = MassActionRejectReason,
     }
     .into();
     // Enumerations that the vocabulary holds as plain codes.
     let plain = |values: &[(&str, u8)]| values.iter().map(|&(n, v)| (n.to_owned(), v)).collect();
     ours.insert("Flag", plain(&[("No", 0), ("Yes", 1)]));
+    ours.insert("StatusRejReason", plain(&[("None", 0), ("UnknownOrder", 5)]));
+    ours.insert("SideOrBoth", plain(&[("Both", 0), ("Buy", b'1'), ("Sell", b'2')]));
     ours.insert("YesNo", plain(&[("Yes", b'Y'), ("No", b'N')]));
     ours.insert(
         "CxlRejResponseTo",

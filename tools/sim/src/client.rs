@@ -246,7 +246,7 @@ impl SimClient {
                 checkers.ledger.session(client).skip(until.0);
                 return self.delivery.on_lost(from.0, until.0);
             }
-            Event::RolledBack { last } => {
+            Event::RolledBack { last, .. } => {
                 return fail(format!("client {client} was rolled back behind {last:?}"));
             }
             Event::Renumbered { .. } => {
@@ -256,7 +256,10 @@ impl SimClient {
                 self.again = self.mutation == Some(Mutation::SdkRenumbers);
                 note(checkers, client, "is established");
             }
-            Event::IntakeStopped(_) | Event::IntakeResumed | Event::Disconnected(_) => {}
+            Event::IntakeStopped(_)
+            | Event::IntakeResumed
+            | Event::Disconnected(_)
+            | Event::Finished { .. } => {}
         }
         Ok(())
     }

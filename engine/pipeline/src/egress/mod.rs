@@ -25,7 +25,7 @@ use gavel_contract::{Agent, Deadline, Egress as Port, Now, Plan};
 use gavel_link::{Reader, Watermark, Writer};
 use gavel_types::limits::MD_PARTS_MAX;
 use gavel_types::{
-    AckRuleCode, ConnId, Nanos, Report, ReportNo, SessionSlot, Term, TerminationCode,
+    AckRuleCode, ConnId, Nanos, Report, ReportBody, ReportNo, SessionSlot, Term, TerminationCode,
 };
 use gavel_wire::server::{self, Envelope, MAX_SERVER_FRAME_BYTES, TermRun};
 use link::{Link, LinkState, Pumped};
@@ -156,6 +156,8 @@ impl<P: Port> Egress<P> {
         if report.is_sequenced() {
             let envelope = self.envelope(report.stamp.index);
             self.store(report, &envelope);
+        } else if let Ok(ReportBody::NegotiationAccepted(body)) = report.parse() {
+            self.begin_anew(body.slot);
         }
     }
 

@@ -4,7 +4,7 @@ use super::link::LinkState;
 use super::{Egress, REPORTS_PER_CYCLE};
 use crate::connection::FromEgress;
 use gavel_contract::Egress as Port;
-use gavel_types::{EstablishmentAccepted, Nanos, Report, ReportBody, SessionSlot};
+use gavel_types::{EstablishmentAccepted, Nanos, Report, ReportBody, ReportNo, SessionSlot};
 use gavel_wire::server::{self, Envelope};
 
 impl<P: Port> Egress<P> {
@@ -40,6 +40,7 @@ impl<P: Port> Egress<P> {
         }
         match report.parse().expect("the machine makes only reports that can be read") {
             ReportBody::NegotiationAccepted(body) => {
+                self.begin_anew(body.slot);
                 let at = self.open_for_answer(body.conn);
                 self.say(at, |out| server::negotiation_response(body, out));
                 let event = FromEgress::Negotiated { conn: body.conn, accepted: true };
@@ -54,15 +55,37 @@ impl<P: Port> Egress<P> {
             ReportBody::EstablishmentAccepted(body) => self.establish(report.session, body, now),
             ReportBody::EstablishmentRefused(body) => {
                 let at = self.open_for_answer(body.conn);
-                self.say(at, |out| server::establishment_reject(body, out));
+                let runs = core::mem::take(&mut self.start.term_runs);
+                self.say(at, |out| server::establishment_reject(body, &runs, out));
+                self.start.term_runs = runs;
                 self.links.events.push(FromEgress::EstablishRefused { conn: body.conn });
             }
             ReportBody::ConnectionClosed(body) => {
                 let at = self.open_for_answer(body.conn);
                 self.close(at, now, body.code);
             }
+            ReportBody::FlowFinished(body) => {
+                if let Some(at) = self.open(body.conn) {
+                    self.say(at, |out| server::finished_receiving(body, out));
+                }
+            }
             other => unreachable!("{other:?} is sequenced"),
         }
+    }
+
+    /// A new session takes the slot: what an earlier one of that slot was sent, or is still to be
+    /// sent, is not its own.
+    pub(super) fn begin_anew(&mut self, slot: SessionSlot) {
+        if self.windows.next(slot) == ReportNo(1) {
+            return;
+        }
+        for at in 0..self.conns.len() as u32 {
+            if self.conns[at as usize].live.is_some_and(|(carried, _)| carried == slot) {
+                self.unbind(at);
+                self.cut_off(at, true);
+            }
+        }
+        self.windows.begin(slot, ReportNo(1));
     }
 
     fn establish(&mut self, slot: SessionSlot, body: &EstablishmentAccepted, now: Nanos) {
@@ -89,6 +112,7 @@ impl<P: Port> Egress<P> {
             slot,
             keepalive_ms: body.keepalive_ms,
             client_next_seq: body.client_next_seq,
+            is_finished: body.finished == 1,
         });
     }
 

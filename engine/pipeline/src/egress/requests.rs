@@ -6,8 +6,8 @@ use super::{Egress, REQUESTS_PER_CYCLE};
 use crate::connection::ToEgress;
 use gavel_contract::Egress as Port;
 use gavel_types::{
-    ConnId, EstablishmentRefused, IntakeReason, IntakeState, Nanos, NegotiationRefused, ReportNo,
-    RetransmitRejectCode,
+    ConnId, EstablishmentRefused, Index, IntakeReason, IntakeState, Nanos, NegotiationRefused,
+    ReportNo, RetransmitRejectCode, SeqNo,
 };
 use gavel_wire::client::RetransmitRequest;
 use gavel_wire::server;
@@ -31,9 +31,23 @@ impl<P: Port> Egress<P> {
                 self.say(at, |out| server::negotiation_reject(&body, out));
             }
             ToEgress::RefuseEstablish { conn, uuid, timestamp, code } => {
-                let body = EstablishmentRefused { uuid, conn, timestamp, code, reserved: [0; 7] };
+                let body = EstablishmentRefused {
+                    uuid,
+                    conn,
+                    timestamp,
+                    code,
+                    reserved: [0; 7],
+                    // The log was not asked.
+                    next_number: ReportNo(0),
+                    expected_seq: SeqNo(0),
+                    log_index: Index(0),
+                };
                 let Some(at) = self.open(conn) else { return };
-                self.say(at, |out| server::establishment_reject(&body, out));
+                self.say(at, |out| server::establishment_reject(&body, &[], out));
+            }
+            ToEgress::Challenge { conn, nonce } => {
+                let Some(at) = self.open(conn) else { return };
+                self.say(at, |out| server::challenge(&nonce, out));
             }
             ToEgress::Retransmit { conn, request } => self.retransmit(conn, &request, now),
             ToEgress::Close { conn, uuid, code } => {

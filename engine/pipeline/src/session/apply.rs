@@ -1,76 +1,87 @@
-//! What each kind of record does to the sessions.
+//! What each kind of record does: dispatch, the client's numbers, application messages.
 
 use super::numbering::Numbering;
+use super::timers::Pause;
 use super::{Sessioned, TERM_RUNS_MAX, TermRun};
-use gavel_contract::{Machine, Outbox, Progress};
-use gavel_types::limits::GAP_MAX;
+use gavel_contract::{BadState, Machine, Outbox, Progress, StateSink, StateSource};
 use gavel_types::{
-    Body, BusinessReject, ConnectionClosed, DisconnectSession, EstablishSession,
-    EstablishmentAccepted, EstablishmentRefused, EstablishmentRejectCode, LogRecord,
-    NegotiateSession, NegotiationAccepted, NegotiationRefused, NegotiationRejectCode,
-    NotAppliedRange, RejectedMessage, Report, SeqNo, SessionSlot, Stamp,
+    Body, BusinessRejectReason, CancelReason, LogRecord, RejectedMessage, Report, SeqNo,
+    SessionSlot, SessionUuid, Stamp,
 };
+use gavel_wire::client::{business_reject, refusal};
 
 impl<M: Machine> Machine for Sessioned<M> {
     fn apply(&mut self, record: &LogRecord, out: &mut impl Outbox) -> Progress {
-        assert!(!self.paused, "a paused record is finished before the next enters");
+        assert!(self.pause.is_none(), "a paused record is finished before the next enters");
         assert!(record.stamp.index == self.applied.next(), "records are applied in log order");
         self.note_term(record.stamp);
-        let command = &record.command;
+        let (stamp, command) = (record.stamp, &record.command);
         let body = command.parse();
         let body = body.expect("the log holds only commands that this build can read");
         let progress = match body {
-            Body::AdminStart(_) => self.disconnect_all(),
-            Body::Negotiate(negotiate) => self.negotiate(record.stamp, negotiate, out),
-            Body::Establish(establish) => self.establish(record.stamp, establish, out),
-            Body::Disconnect(gone) => self.disconnect(record.stamp, gone, out),
-            Body::Tick => Progress::Done,
-            Body::Skip(skip) => self.skip(record.stamp, command.session, skip.until, out),
+            Body::AdminStart(start) => self.start(stamp, start),
+            Body::Negotiate(negotiate) => self.negotiate(stamp, negotiate, out),
+            Body::Establish(establish) => self.establish(stamp, establish, out),
+            Body::Disconnect(gone) => self.disconnect(stamp, gone, out),
+            Body::Finish(finish) => self.finish_sending(stamp, command.session, finish, out),
+            Body::Tick => self.tick(stamp, out),
+            Body::Skip(skip) => self.skip(stamp, command.session, skip.until, out),
             Body::Rejected(rejected) => self.rejected(record, rejected, out),
-            Body::NewOrder(_)
-            | Body::Cancel(_)
-            | Body::Replace(_)
-            | Body::MarketData(_)
-            | Body::MassAction(_)
-            | Body::OrderStatus(_) => self.application(record, out),
+            Body::MarketData(_) | Body::OrderStatus(_) => self.query(record, out),
+            Body::NewOrder(_) | Body::Cancel(_) | Body::Replace(_) | Body::MassAction(_) => {
+                self.trade(record, out)
+            }
         };
-        self.finish(record.stamp, progress)
+        if progress == Progress::Done {
+            self.applied = stamp.index;
+        }
+        progress
     }
 
     fn resume(&mut self, out: &mut impl Outbox) -> Progress {
-        assert!(self.paused, "only a paused record is resumed");
-        let mut numbering = Numbering { out, sessions: &mut self.sessions };
-        let progress = self.machine.resume(&mut numbering);
+        let pause = self.pause.expect("only a paused record is resumed");
+        let mut progress = Progress::Done;
+        if let Pause::Machine | Pause::Cancelling(_) = pause {
+            progress = self.machine.resume(&mut Numbering { out, sessions: &mut self.sessions });
+        }
         if progress == Progress::Done {
-            self.paused = false;
+            self.pause = None;
+            if let Pause::Cancelling(stamp) | Pause::Sweep(stamp) = pause {
+                progress = self.tick(stamp, out);
+            }
+        }
+        if progress == Progress::Done {
             self.applied = self.applied.next();
         }
         progress
     }
 
-    fn live_orders(&self, _session: SessionSlot) -> u32 {
-        unreachable!("nobody asks yet")
+    fn live_orders(&self, session: SessionSlot) -> u32 {
+        self.machine.live_orders(session)
     }
 
+    /// # Panics
+    /// Always: only a Tick record cancels a session's orders, or its replay would not.
     fn cancel_session(
         &mut self,
-        _stamp: gavel_types::Stamp,
+        _stamp: Stamp,
         _session: SessionSlot,
-        _why: gavel_types::CancelReason,
+        _why: CancelReason,
         _out: &mut impl Outbox,
     ) -> Progress {
-        unreachable!("nobody asks yet")
+        panic!("a session's orders are cancelled by a record")
     }
 
-    fn save(&self, _out: &mut impl gavel_contract::StateSink) {
-        unreachable!("nobody asks yet")
+    fn save(&self, out: &mut impl StateSink) {
+        assert!(self.pause.is_none(), "a paused record is finished before the state is saved");
+        self.save_sessions(out);
+        self.machine.save(out);
     }
 
-    fn restore(
-        &mut self,
-        _from: &mut impl gavel_contract::StateSource,
-    ) -> Result<(), gavel_contract::BadState> {
-        unreachable!("nobody asks yet")
+    fn restore(&mut self, from: &mut impl StateSource) -> Result<(), BadState> {
+        self.restore_sessions(from)?;
+        self.machine.restore(from)?;
+        self.check_machine()
     }
 
     fn digest(&self, _session_key: &dyn Fn(SessionSlot) -> u64) -> u64 {
@@ -80,20 +91,14 @@ impl<M: Machine> Machine for Sessioned<M> {
     fn memory_bytes(&self) -> usize {
         self.machine.memory_bytes()
             + self.sessions.capacity() * size_of::<super::Session>()
-            + self.by_uuid.capacity() * size_of::<(gavel_types::SessionUuid, SessionSlot)>()
+            + self.by_uuid.capacity() * size_of::<(SessionUuid, SessionSlot)>()
+            + self.free.capacity() * size_of::<SessionSlot>()
+            + self.deadlines.memory_bytes()
             + self.term_runs.capacity() * size_of::<TermRun>()
     }
 }
 
 impl<M: Machine> Sessioned<M> {
-    fn finish(&mut self, stamp: Stamp, progress: Progress) -> Progress {
-        match progress {
-            Progress::Done => self.applied = stamp.index,
-            Progress::Paused => self.paused = true,
-        }
-        progress
-    }
-
     fn note_term(&mut self, stamp: Stamp) {
         let last = self.term_runs.last().map(|run| run.term);
         assert!(last.is_none_or(|term| term <= stamp.term), "terms never fall along the log");
@@ -103,123 +108,6 @@ impl<M: Machine> Sessioned<M> {
         }
     }
 
-    /// A new leader has no connections: whatever the log says of them is over (SAFETY 21).
-    fn disconnect_all(&mut self) -> Progress {
-        for session in &mut self.sessions {
-            session.conn = None;
-        }
-        Progress::Done
-    }
-
-    fn negotiate(
-        &mut self,
-        stamp: Stamp,
-        ask: &NegotiateSession,
-        out: &mut impl Outbox,
-    ) -> Progress {
-        let NegotiateSession { uuid, conn, timestamp } = *ask;
-        let refusal = match self.find(&uuid) {
-            Ok(_) => Some(NegotiationRejectCode::DuplicateId),
-            Err(_) if self.sessions.len() == self.sessions_max => {
-                Some(NegotiationRejectCode::NoRoom)
-            }
-            Err(at) => {
-                self.insert(uuid, at);
-                None
-            }
-        };
-        out.push(match refusal {
-            Some(code) => Report::negotiation_refused(
-                stamp,
-                SessionSlot::NONE,
-                &NegotiationRefused { uuid, conn, timestamp, code, reserved: [0; 7] },
-            ),
-            None => Report::negotiation_accepted(
-                stamp,
-                SessionSlot::NONE,
-                &NegotiationAccepted { uuid, conn, timestamp },
-            ),
-        });
-        Progress::Done
-    }
-
-    fn establish(
-        &mut self,
-        stamp: Stamp,
-        ask: &EstablishSession,
-        out: &mut impl Outbox,
-    ) -> Progress {
-        let EstablishSession { uuid, conn, timestamp, .. } = *ask;
-        match self.may_establish(ask) {
-            Err(code) => out.push(Report::establishment_refused(
-                stamp,
-                SessionSlot::NONE,
-                &EstablishmentRefused { uuid, conn, timestamp, code, reserved: [0; 7] },
-            )),
-            Ok(slot) => {
-                let session = &mut self.sessions[slot.0 as usize];
-                session.conn = Some(conn);
-                out.push(Report::establishment_accepted(
-                    stamp,
-                    slot,
-                    &EstablishmentAccepted {
-                        uuid,
-                        conn,
-                        timestamp,
-                        next_number: session.next_number,
-                        expected_seq: session.expected_seq,
-                        client_next_seq: ask.next_seq,
-                        keepalive_ms: ask.keepalive_ms,
-                        reserved: [0; 4],
-                    },
-                ));
-                self.burn_until(stamp, slot, ask.next_seq, out);
-            }
-        }
-        Progress::Done
-    }
-
-    fn may_establish(
-        &self,
-        ask: &EstablishSession,
-    ) -> Result<SessionSlot, EstablishmentRejectCode> {
-        let slot = self.find(&ask.uuid).map_err(|_| EstablishmentRejectCode::Unnegotiated)?;
-        let session = &self.sessions[slot.0 as usize];
-        if session.conn.is_some() {
-            return Err(EstablishmentRejectCode::AlreadyEstablished);
-        }
-        if ask.next_seq.0 > session.expected_seq.0.saturating_add(GAP_MAX) {
-            return Err(EstablishmentRejectCode::Unspecified);
-        }
-        // SAFETY 18: a report that the client has and this log does not contain was rolled back.
-        if ask.last_number.0 > 0 {
-            let in_log = self.term_at(ask.last_index) == Some(ask.last_term);
-            if !in_log || ask.last_number >= session.next_number {
-                return Err(EstablishmentRejectCode::RolledBack);
-            }
-        }
-        Ok(slot)
-    }
-
-    /// Unbinds, and answers in every case, so that whoever holds the connection can let go.
-    fn disconnect(
-        &mut self,
-        stamp: Stamp,
-        gone: &DisconnectSession,
-        out: &mut impl Outbox,
-    ) -> Progress {
-        let slot = self.slot_of(gone.conn);
-        if let Some(slot) = slot {
-            self.sessions[slot.0 as usize].conn = None;
-        }
-        out.push(Report::connection_closed(
-            stamp,
-            slot.unwrap_or(SessionSlot::NONE),
-            &ConnectionClosed { conn: gone.conn, code: gone.code, reserved: [0; 7] },
-        ));
-        Progress::Done
-    }
-
     fn skip(
         &mut self,
         stamp: Stamp,
@@ -227,32 +115,20 @@ impl<M: Machine> Sessioned<M> {
         until: SeqNo,
         out: &mut impl Outbox,
     ) -> Progress {
-        if (slot.0 as usize) < self.sessions.len() {
+        if self.sessions.get(slot.0 as usize).is_some_and(|session| !session.is_finished) {
             self.burn_until(stamp, slot, until, out);
         }
         Progress::Done
     }
 
-    /// Numbers below `until` that were not applied never will be: FIXP NotApplied.
-    fn burn_until(&mut self, stamp: Stamp, slot: SessionSlot, until: SeqNo, out: &mut impl Outbox) {
-        let session = &mut self.sessions[slot.0 as usize];
-        if until <= session.expected_seq {
-            return;
-        }
-        let from = session.expected_seq;
-        session.expected_seq = until;
-        let count = until.0 - from.0;
-        let report = Report::not_applied(stamp, slot, &NotAppliedRange { from, count });
-        Numbering { out, sessions: &mut self.sessions }.push(report);
-    }
-
-    /// Takes the client's number. False if it was taken before: a duplicate, which does nothing.
+    /// Takes the client's number. False if it was taken before, a duplicate, or lies beyond the end
+    /// of the flow: it does nothing.
     #[inline]
     fn take_seq(&mut self, record: &LogRecord, out: &mut impl Outbox) -> bool {
         let (slot, seq) = (record.command.session, record.command.client_seq);
         let Some(session) = self.sessions.get_mut(slot.0 as usize) else { return false };
-        if seq != session.expected_seq {
-            if seq < session.expected_seq {
+        if seq != session.expected_seq || session.is_finished {
+            if seq < session.expected_seq || session.is_finished {
                 return false;
             }
             self.burn_until(record.stamp, slot, seq, out);
@@ -268,29 +144,46 @@ impl<M: Machine> Sessioned<M> {
         out: &mut impl Outbox,
     ) -> Progress {
         if self.take_seq(record, out) {
-            let report = Report::business_reject(
-                record.stamp,
-                record.command.session,
-                &BusinessReject {
-                    ref_seq: record.command.client_seq,
-                    ref_id: why.ref_id,
-                    ref_tag: why.ref_tag,
-                    ref_template: why.ref_template,
-                    reason: why.reason,
-                    reserved: 0,
-                },
-            );
-            Numbering { out, sessions: &mut self.sessions }.push(report);
+            self.refuse(record, why, out);
         }
         Progress::Done
     }
 
+    fn refuse(&mut self, record: &LogRecord, why: &RejectedMessage, out: &mut impl Outbox) {
+        let body = business_reject(record.command.client_seq, why);
+        let report = Report::business_reject(record.stamp, record.command.session, &body);
+        Numbering { out, sessions: &mut self.sessions }.push(report);
+    }
+
+    /// A message that only a key with the right to trade may send.
     #[inline]
-    fn application(&mut self, record: &LogRecord, out: &mut impl Outbox) -> Progress {
+    fn trade(&mut self, record: &LogRecord, out: &mut impl Outbox) -> Progress {
         if !self.take_seq(record, out) {
             return Progress::Done;
         }
+        if !self.sessions[record.command.session.0 as usize].role.may_trade() {
+            let why = refusal(&record.command, BusinessRejectReason::NotAuthorized);
+            self.refuse(record, &why, out);
+            return Progress::Done;
+        }
+        self.enter(record, out)
+    }
+
+    #[inline]
+    fn query(&mut self, record: &LogRecord, out: &mut impl Outbox) -> Progress {
+        if !self.take_seq(record, out) {
+            return Progress::Done;
+        }
+        self.enter(record, out)
+    }
+
+    #[inline]
+    fn enter(&mut self, record: &LogRecord, out: &mut impl Outbox) -> Progress {
         let mut numbering = Numbering { out, sessions: &mut self.sessions };
-        self.machine.apply(record, &mut numbering)
+        let progress = self.machine.apply(record, &mut numbering);
+        if progress == Progress::Paused {
+            self.pause = Some(Pause::Machine);
+        }
+        progress
     }
 }

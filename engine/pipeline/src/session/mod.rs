@@ -1,34 +1,70 @@
 //! `Sessioned<M>`: session state is machine state.
 //!
-//! Wraps a machine and decides, alone, which sessions exist, which connection carries each, which
-//! client messages are duplicates, which numbers were skipped for ever, and what number every
-//! report gets. All of that is a function of the log.
+//! Wraps a machine and decides, alone, which sessions exist, which connection carries each, whose key
+//! opened it and what that may do, which client messages are duplicates, which numbers were skipped
+//! for ever, what number every report gets, when a session's orders are cancelled because it is away,
+//! and when it is forgotten. All of that is a function of the log.
+//!
+//! | a session | is so from | to |
+//! |---|---|---|
+//! | negotiated | Negotiate | expiry |
+//! | connected | Establish | Disconnect, AdminStart |
+//! | finished | FinishedSending, for ever | expiry |
+//! | about to have its orders cancelled | a loss that its type covers | Establish, or a Tick past its window |
+//! | about to be forgotten | being away | Establish, or a Tick past its time with nothing live |
+//!
+//! **Cancel-on-disconnect** (B3's types): 0 never, 1 when the connection is lost, 2 when the client
+//! says Terminate, 3 either. It spares no order: Day and Gtc alike are cancelled.
+//!
+//! **Expiry.** A session that is away is forgotten once it has been away for the time that the last
+//! AdminStart names and has no live order; one that has is looked at again after the same time. A
+//! finished session goes after [`LINGER_NS`]: it cannot come back to trade, only to fetch the reports
+//! that it missed when its connection broke. Its slot is given to a later session, whose numbers
+//! begin at 1.
+//!
+//! Both times are the log's, and pass on Tick records only. A start of a leader begins them anew: who
+//! was away while there was no engine had nobody to return to (SAFETY 21).
 //!
 //! Inputs -> outputs: `LogRecord`s -> numbered `Report`s.
 //! Invariants: a client number is applied at most once; report numbers of a session are 1, 2, 3 ...
-//! without a gap; a session is bound to at most one connection.
+//! without a gap; a session is bound to at most one connection; one that is connected has no timer.
 //! Limits: `sessions_max` sessions, [`GAP_MAX`](gavel_types::limits::GAP_MAX) skipped numbers at
 //! once, [`TERM_RUNS_MAX`] terms.
-//! Not here: bytes, sockets, time-outs (a silent connection becomes a Disconnect record).
-//! Source: FIXP 1.1 (idempotent client flow, recoverable server flow); SAFETY 17 and 18.
+//! Not here: bytes, sockets, time-outs (a silent connection becomes a Disconnect record), signatures
+//! (a key that opens a session has been verified before the record is made).
+//! Source: FIXP 1.1 (idempotent client flow, recoverable server flow, finalization); SAFETY 17, 18,
+//! 21.
 
 mod apply;
+mod connect;
 mod numbering;
+mod state;
 #[cfg(test)]
 mod tests;
+mod timers;
+
+pub use timers::TICK_NS;
 
 use alloc::vec::Vec;
 use gavel_contract::{Machine, SessionPlan};
-use gavel_types::{ConnId, Index, ReportNo, SeqNo, SessionSlot, SessionUuid, Term};
+use gavel_types::{ConnId, Index, Nanos, ReportNo, Role, SeqNo, SessionSlot, SessionUuid, Term};
+use timers::{Deadlines, Pause};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 /// Most terms that the log's history may span.
 pub const TERM_RUNS_MAX: usize = 4_096;
 
+/// A finished session without connection and live orders is forgotten after so long (ns), or after
+/// the configured time if that is shorter.
+pub const LINGER_NS: u64 = 60_000_000_000;
+
+/// A time that does not come.
+pub const NEVER: Nanos = Nanos(u64::MAX);
+
 /// What the machine knows of one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// The client's name for it.
+    /// The client's name for it; all zero in a slot that is nobody's.
     pub uuid: SessionUuid,
     /// Stands for the session in digests: a hash of `uuid`.
     pub key: u64,
@@ -38,6 +74,49 @@ pub struct Session {
     pub expected_seq: SeqNo,
     /// The next number of the server's flow.
     pub next_number: ReportNo,
+    /// Key that negotiated it, 0 if none was asked for.
+    pub key_id: u64,
+    /// What that key may do, as of the last Establish.
+    pub role: Role,
+    /// The client will send no more application messages.
+    pub is_finished: bool,
+    /// Cancel-on-disconnect type of the last Establish.
+    pub cod_type: u8,
+    /// Cancel-on-disconnect window of the last Establish (ns).
+    pub cod_window_ns: u64,
+    /// When its orders are cancelled (log time), or [`NEVER`].
+    pub cod_at: Nanos,
+    /// When it is to be forgotten (log time), or [`NEVER`].
+    pub expire_at: Nanos,
+}
+
+impl Session {
+    const NOBODYS: Self = Self {
+        uuid: SessionUuid([0; 16]),
+        key: 0,
+        conn: None,
+        expected_seq: SeqNo(1),
+        next_number: ReportNo(1),
+        key_id: 0,
+        role: Role::Trade,
+        // So that a stray message finds no flow to enter.
+        is_finished: true,
+        cod_type: 0,
+        cod_window_ns: 0,
+        cod_at: NEVER,
+        expire_at: NEVER,
+    };
+
+    /// True if a client has it.
+    #[must_use]
+    pub fn is_negotiated(&self) -> bool {
+        self.uuid != SessionUuid::default()
+    }
+
+    /// When a timer of it is due.
+    fn due(&self) -> Nanos {
+        self.cod_at.min(self.expire_at)
+    }
 }
 
 /// A run of records of one term.
@@ -56,10 +135,15 @@ pub struct Sessioned<M> {
     sessions: Vec<Session>,
     /// (uuid, slot), ascending by uuid.
     by_uuid: Vec<(SessionUuid, SessionSlot)>,
+    /// Slots that are nobody's again, descending: the lowest is given first.
+    free: Vec<SessionSlot>,
+    deadlines: Deadlines,
     sessions_max: usize,
+    /// As the last AdminStart says; 0 = never.
+    idle_expiry_ns: u64,
     term_runs: Vec<TermRun>,
     applied: Index,
-    paused: bool,
+    pause: Option<Pause>,
 }
 
 impl<M: Machine> Sessioned<M> {
@@ -71,14 +155,17 @@ impl<M: Machine> Sessioned<M> {
             machine,
             sessions: Vec::with_capacity(sessions_max),
             by_uuid: Vec::with_capacity(sessions_max),
+            free: Vec::with_capacity(sessions_max),
+            deadlines: Deadlines::new(sessions_max),
             sessions_max,
+            idle_expiry_ns: 0,
             term_runs: Vec::with_capacity(TERM_RUNS_MAX),
             applied: Index(0),
-            paused: false,
+            pause: None,
         }
     }
 
-    /// Every session, by slot.
+    /// Every slot that was ever a session's, by slot; some may be nobody's now.
     #[must_use]
     pub fn sessions(&self) -> &[Session] {
         &self.sessions
@@ -102,6 +189,12 @@ impl<M: Machine> Sessioned<M> {
         &self.machine
     }
 
+    /// When a Tick is wanted (log time), or [`NEVER`].
+    #[must_use]
+    pub fn tick_at(&self) -> Nanos {
+        self.deadlines.tick_at()
+    }
+
     /// The book digest: equal for two runs of the same commands, and silent on whatever differs
     /// between them (index, term, time, OrderID).
     #[must_use]
@@ -113,18 +206,8 @@ impl<M: Machine> Sessioned<M> {
     #[must_use]
     pub fn node_digest(&self) -> u64 {
         let mut hash = Xxh3Default::new();
-        hash.update(&self.applied.0.to_le_bytes());
         hash.update(&self.book_digest().to_le_bytes());
-        for run in &self.term_runs {
-            hash.update(&run.term.0.to_le_bytes());
-            hash.update(&run.first.0.to_le_bytes());
-        }
-        for session in &self.sessions {
-            hash.update(&session.uuid.0);
-            hash.update(&session.conn.map_or(u64::MAX, |conn| conn.0).to_le_bytes());
-            hash.update(&session.expected_seq.0.to_le_bytes());
-            hash.update(&session.next_number.0.to_le_bytes());
-        }
+        self.save_sessions(&mut state::Digest(&mut hash));
         hash.digest()
     }
 
@@ -150,17 +233,41 @@ impl<M: Machine> Sessioned<M> {
         self.by_uuid.binary_search_by_key(uuid, |(uuid, _)| *uuid).map(|i| self.by_uuid[i].1)
     }
 
-    fn insert(&mut self, uuid: SessionUuid, at: usize) {
-        let slot = SessionSlot(self.sessions.len() as u32);
+    fn is_full(&self) -> bool {
+        self.free.is_empty() && self.sessions.len() == self.sessions_max
+    }
+
+    /// Gives the session a slot: the lowest that is nobody's.
+    fn insert(&mut self, uuid: SessionUuid, at: usize) -> SessionSlot {
+        let slot = self.free.pop().unwrap_or(SessionSlot(self.sessions.len() as u32));
+        let key = xxh3_64(&uuid.0);
+        let session = Session { uuid, key, is_finished: false, ..Session::NOBODYS };
+        match self.sessions.get_mut(slot.0 as usize) {
+            Some(place) => *place = session,
+            None => self.sessions.push(session),
+        }
         self.by_uuid.insert(at, (uuid, slot));
-        self.sessions.push(Session {
-            uuid,
-            key: xxh3_64(&uuid.0),
-            conn: None,
-            expected_seq: SeqNo(1),
-            next_number: ReportNo(1),
-        });
         assert!(self.sessions.len() <= self.sessions_max, "sessions are bounded by the Plan");
+        slot
+    }
+
+    /// The session never was: its slot is nobody's.
+    fn forget(&mut self, slot: SessionSlot) {
+        let session = core::mem::replace(&mut self.sessions[slot.0 as usize], Session::NOBODYS);
+        assert!(session.conn.is_none(), "a session that is connected is not forgotten");
+        self.deadlines.change(slot, session.due(), NEVER);
+        let at = self.by_uuid.binary_search_by_key(&session.uuid, |(uuid, _)| *uuid);
+        self.by_uuid.remove(at.expect("a session is found by its name"));
+        let at = self.free.partition_point(|other| *other > slot);
+        self.free.insert(at, slot);
+    }
+
+    /// Changes a session together with its place among the deadlines.
+    fn change(&mut self, slot: SessionSlot, change: impl FnOnce(&mut Session)) {
+        let session = &mut self.sessions[slot.0 as usize];
+        let before = session.due();
+        change(session);
+        self.deadlines.change(slot, before, session.due());
     }
 
     /// The slot of the session that `conn` carries.

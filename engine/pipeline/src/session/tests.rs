@@ -1,93 +1,22 @@
 //! The session rules, with a machine that answers every order by as many New reports as it asks
 //! for.
 
+mod echo;
+mod rules;
+mod state;
+
 use super::*;
 use alloc::collections::VecDeque;
 use alloc::vec;
+use echo::Echo;
 use gavel_contract::{Outbox, Progress};
 use gavel_types::limits::GAP_MAX;
-use gavel_types::{Body, ExecId, Nanos};
 use gavel_types::{
-    ClOrdId, Command, DisconnectCause, DisconnectSession, EstablishSession,
-    EstablishmentRejectCode, ExecNew, LogRecord, NegotiateSession, NegotiationRejectCode, NewOrder,
-    OrdStatus, OrdType, OrderId, OrderState, Price, Qty, Report, ReportBody, Side, SkipSequence,
-    Stamp, StpInstruction, SymbolId, TerminationCode, TimeInForce,
+    AdminStart, ClOrdId, Command, DisconnectCause, DisconnectSession, EstablishSession,
+    EstablishmentRejectCode, FinishSending, LogRecord, NegotiateSession, NegotiationRejectCode,
+    NewOrder, OrdType, Price, Qty, Report, ReportBody, Side, SkipSequence, Stamp, StpInstruction,
+    SymbolId, TerminationCode, TimeInForce,
 };
-
-/// Answers a new order of quantity n by n reports, pausing whenever the outbox is full.
-#[derive(Debug, Default)]
-struct Echo {
-    left: u64,
-    record: Option<LogRecord>,
-}
-
-impl Machine for Echo {
-    fn apply(&mut self, record: &LogRecord, out: &mut impl Outbox) -> Progress {
-        let Ok(Body::NewOrder(order)) = record.command.parse() else { return Progress::Done };
-        self.left = order.qty.0;
-        self.record = Some(*record);
-        self.resume(out)
-    }
-
-    fn resume(&mut self, out: &mut impl Outbox) -> Progress {
-        let record = self.record.unwrap();
-        while self.left > 0 {
-            if out.free() == 0 {
-                return Progress::Paused;
-            }
-            let order = OrderState {
-                order_id: OrderId(1),
-                cl_ord_id: ClOrdId(self.left),
-                price: Price(1),
-                qty: Qty(1),
-                leaves_qty: Qty(1),
-                cum_qty: Qty(0),
-                symbol: SymbolId(1),
-                side: Side::Buy,
-                ord_status: OrdStatus::New,
-                detail: 0,
-                reserved: 0,
-            };
-            let body = ExecNew { order, exec_id: ExecId(1) };
-            out.push(Report::exec_new(record.stamp, record.command.session, &body));
-            self.left -= 1;
-        }
-        Progress::Done
-    }
-
-    fn live_orders(&self, _session: SessionSlot) -> u32 {
-        unreachable!("nobody asks yet")
-    }
-
-    fn cancel_session(
-        &mut self,
-        _stamp: gavel_types::Stamp,
-        _session: SessionSlot,
-        _why: gavel_types::CancelReason,
-        _out: &mut impl Outbox,
-    ) -> Progress {
-        unreachable!("nobody asks yet")
-    }
-
-    fn save(&self, _out: &mut impl gavel_contract::StateSink) {
-        unreachable!("nobody asks yet")
-    }
-
-    fn restore(
-        &mut self,
-        _from: &mut impl gavel_contract::StateSource,
-    ) -> Result<(), gavel_contract::BadState> {
-        unreachable!("nobody asks yet")
-    }
-
-    fn digest(&self, _: &dyn Fn(SessionSlot) -> u64) -> u64 {
-        self.left
-    }
-
-    fn memory_bytes(&self) -> usize {
-        0
-    }
-}
 
 struct Out {
     reports: VecDeque<Report>,
@@ -107,24 +36,96 @@ impl Outbox for Out {
 struct Bench {
     machine: Sessioned<Echo>,
     out: Out,
+    /// The log's time (ns).
+    now: u64,
+}
+
+/// Who asks, where most tests ask as nobody in particular.
+#[derive(Clone, Copy, Debug)]
+struct Who {
+    key_id: u64,
+    role: Role,
+}
+
+const NOBODY: Who = Who { key_id: 0, role: Role::Trade };
+const MS: u64 = 1_000_000;
+
+fn plan(sessions_max: u32) -> SessionPlan {
+    SessionPlan {
+        sessions_max,
+        connections_max: 8,
+        keepalive_min_ms: 100,
+        keepalive_max_ms: 60_000,
+        establish_timeout_ms: 1_000,
+        cod_window_max_ms: 60_000,
+        idle_expiry_ms: 0,
+        throttle_per_s: 0,
+        throttle_burst: 1,
+        needs_credentials: false,
+    }
+}
+
+fn negotiate(uuid: u8, who: Who) -> Command {
+    let body = NegotiateSession {
+        uuid: SessionUuid([uuid; 16]),
+        conn: ConnId(1),
+        timestamp: Nanos(0),
+        key_id: who.key_id,
+        role: who.role,
+        reserved: [0; 7],
+    };
+    Command::negotiate(SessionSlot::NONE, SeqNo(0), &body)
+}
+
+fn establish(uuid: u8, conn: u64, next_seq: u64) -> EstablishSession {
+    EstablishSession {
+        uuid: SessionUuid([uuid; 16]),
+        conn: ConnId(conn),
+        timestamp: Nanos(0),
+        next_seq: SeqNo(next_seq),
+        last_term: Term(0),
+        last_index: Index(0),
+        last_number: ReportNo(0),
+        keepalive_ms: 1_000,
+        cod_type: 0,
+        role: Role::Trade,
+        reserved: [0; 2],
+        cod_window_ms: 0,
+        key_id: 0,
+    }
+}
+
+fn disconnect(conn: u64, cause: DisconnectCause) -> Command {
+    let body = DisconnectSession {
+        conn: ConnId(conn),
+        cause,
+        code: TerminationCode::Finished,
+        said: TerminationCode::Finished,
+        reserved: [0; 5],
+    };
+    Command::disconnect(SessionSlot::NONE, SeqNo(0), &body)
+}
+
+fn start(idle_expiry_ms: u64) -> Command {
+    let body = AdminStart { incarnation: 1, configuration: 0, idle_expiry_ms };
+    Command::admin_start(SessionSlot::NONE, SeqNo(0), &body)
+}
+
+fn finish(slot: u32, conn: u64, last: u64) -> Command {
+    let body = FinishSending { conn: ConnId(conn), last_seq: SeqNo(last) };
+    Command::finish(SessionSlot(slot), SeqNo(0), &body)
 }
 
 impl Bench {
     fn new(sessions_max: u32) -> Self {
-        let plan = SessionPlan {
-            sessions_max,
-            connections_max: 8,
-            keepalive_min_ms: 100,
-            keepalive_max_ms: 60_000,
-            establish_timeout_ms: 1_000,
-        };
         let out = Out { reports: VecDeque::new(), room: 1_000 };
-        Self { machine: Sessioned::new(&plan, Echo::default()), out }
+        Self { machine: Sessioned::new(&plan(sessions_max), Echo::default()), out, now: 0 }
     }
 
     fn feed(&mut self, command: Command) -> Progress {
+        self.now += 1;
         let index = self.machine.applied().next();
-        let stamp = Stamp { index, term: Term(1), time: Nanos(index.0) };
+        let stamp = Stamp { index, term: Term(1), time: Nanos(self.now) };
         self.machine.apply(&LogRecord { stamp, command }, &mut self.out)
     }
 
@@ -134,29 +135,20 @@ impl Bench {
     }
 
     fn negotiate(&mut self, uuid: u8) -> Vec<Report> {
-        let body = NegotiateSession {
-            uuid: SessionUuid([uuid; 16]),
-            conn: ConnId(1),
-            timestamp: Nanos(0),
-        };
-        self.apply(Command::negotiate(SessionSlot::NONE, SeqNo(0), &body))
+        self.apply(negotiate(uuid, NOBODY))
+    }
+
+    fn ask(&mut self, ask: EstablishSession) -> Vec<Report> {
+        self.apply(Command::establish(SessionSlot::NONE, SeqNo(0), &ask))
     }
 
     fn establish(&mut self, uuid: u8, conn: u64, next_seq: u64, last: (u64, u64)) -> Vec<Report> {
-        let body = EstablishSession {
-            uuid: SessionUuid([uuid; 16]),
-            conn: ConnId(conn),
-            timestamp: Nanos(0),
-            next_seq: SeqNo(next_seq),
+        self.ask(EstablishSession {
             last_term: Term(u64::from(last.1 > 0)),
             last_index: Index(last.0),
             last_number: ReportNo(last.1),
-            keepalive_ms: 1_000,
-            cod_type: 0,
-            reserved: [0; 3],
-            cod_window_ms: 0,
-        };
-        self.apply(Command::establish(SessionSlot::NONE, SeqNo(0), &body))
+            ..establish(uuid, conn, next_seq)
+        })
     }
 
     fn order(&mut self, slot: u32, seq: u64, reports: u64) -> Vec<Report> {
@@ -164,13 +156,13 @@ impl Bench {
     }
 
     fn disconnect(&mut self, conn: u64) -> Vec<Report> {
-        let body = DisconnectSession {
-            conn: ConnId(conn),
-            cause: DisconnectCause::PeerClosed,
-            code: TerminationCode::Finished,
-            reserved: [0; 6],
-        };
-        self.apply(Command::disconnect(SessionSlot::NONE, SeqNo(0), &body))
+        self.apply(disconnect(conn, DisconnectCause::PeerClosed))
+    }
+
+    /// A Tick so many milliseconds later.
+    fn tick_after(&mut self, ms: u64) -> Vec<Report> {
+        self.now += ms * MS;
+        self.apply(Command::tick())
     }
 }
 

@@ -4,17 +4,16 @@ use super::{
     Application, ClientMessage, Credentials, DecodeFault, Establish, LastReport, Negotiate,
     RetransmitRequest,
 };
+use crate::acceptor::COD_TYPE_MAX;
 use crate::frame::{BlockFault, Frame};
 use crate::template::{self as wire, APPLICATION_FIRST, Template, WireCredentials};
 use gavel_types::limits::MD_DEPTH_MAX;
 use gavel_types::{
-    Account, BusinessRejectReason, CancelOrder, ClOrdId, FlowType, Index, MarketDataQuery, MdReqId,
-    Nanos, NewOrder, OrdType, OrderId, Price, Qty, RejectedMessage, ReplaceOrder, ReportNo, SeqNo,
-    SessionUuid, Side, StpInstruction, SymbolId, Term, TerminationCode, TimeInForce,
+    Account, BusinessRejectReason, CancelOrder, ClOrdId, FlowType, Index, MarketDataQuery,
+    MassAction, MassActionScope, MassActionType, MdReqId, Nanos, NewOrder, OrdType, OrderId,
+    OrderStatusQuery, Price, Qty, RejectedMessage, ReplaceOrder, ReportNo, SeqNo, SessionUuid,
+    Side, StpInstruction, SymbolId, Term, TerminationCode, TimeInForce,
 };
-
-/// Highest type of cancel-on-disconnect that the schema has.
-const COD_TYPE_MAX: u8 = 3;
 
 /// The message in a frame of a client.
 ///
@@ -51,6 +50,13 @@ pub fn decode(frame: &Frame<'_>) -> Result<ClientMessage, DecodeFault> {
             let code = TerminationCode::from_code(block.code)
                 .ok_or(DecodeFault::Value { template, field: "Code" })?;
             Ok(ClientMessage::Terminate { uuid: SessionUuid(block.session_id), code })
+        }
+        wire::FinishedSending::ID => {
+            let block: &wire::FinishedSending = session_block(frame)?;
+            Ok(ClientMessage::FinishedSending {
+                uuid: SessionUuid(block.session_id),
+                last_seq: SeqNo(block.last_seq_no.get()),
+            })
         }
         _ => Err(DecodeFault::Template { template }),
     }
@@ -115,6 +121,8 @@ fn application(frame: &Frame<'_>) -> Application {
         wire::NewOrderSingle::ID => (true, new_order(frame).map(Application::NewOrder)),
         wire::OrderCancelRequest::ID => (true, cancel(frame).map(Application::Cancel)),
         wire::OrderCancelReplaceRequest::ID => (true, replace(frame).map(Application::Replace)),
+        wire::OrderMassActionRequest::ID => (true, mass_action(frame).map(Application::MassAction)),
+        wire::OrderStatusRequest::ID => (true, order_status(frame).map(Application::OrderStatus)),
         wire::MarketDataRequest::ID => (true, market_data(frame).map(Application::MarketData)),
         _ => (false, Err((BusinessRejectReason::UnsupportedMessageType, 0))),
     };
@@ -243,6 +251,42 @@ fn replace(frame: &Frame<'_>) -> Result<ReplaceOrder, Refusal> {
         side: side(block.side)?,
         time_in_force: time_in_force(block.time_in_force)?,
         reserved: [0; 2],
+    })
+}
+
+/// A symbol is named exactly if the scope is one symbol.
+fn mass_action(frame: &Frame<'_>) -> Result<MassAction, Refusal> {
+    let block: &wire::OrderMassActionRequest = application_block(frame)?;
+    let scope = MassActionScope::from_code(block.mass_action_scope).ok_or(incorrect(1374))?;
+    let symbol = symbol(block.security_id.get())?;
+    unsupported(scope == MassActionScope::AllOrders && symbol != SymbolId(0), 48)?;
+    if block.side != 0 {
+        side(block.side)?;
+    }
+    Ok(MassAction {
+        cl_ord_id: ClOrdId(name(block.cl_ord_id.get(), 11)?),
+        symbol,
+        account: Account(block.account.get()),
+        action: MassActionType::from_code(block.mass_action_type).ok_or(incorrect(1373))?,
+        scope,
+        side: block.side,
+        reserved: [0; 5],
+    })
+}
+
+fn order_status(frame: &Frame<'_>) -> Result<OrderStatusQuery, Refusal> {
+    let block: &wire::OrderStatusRequest = application_block(frame)?;
+    let order_id = OrderId(block.order_id.get());
+    let cl_ord_id = match (block.cl_ord_id.get(), order_id) {
+        (0, OrderId(1..)) => 0,
+        (named, _) => name(named, 11)?,
+    };
+    Ok(OrderStatusQuery {
+        cl_ord_id: ClOrdId(cl_ord_id),
+        order_id,
+        symbol: symbol(block.security_id.get())?,
+        side: side(block.side)?,
+        reserved: [0; 3],
     })
 }
 

@@ -5,8 +5,8 @@ use super::{Application, Credentials, Establish, Negotiate, RetransmitRequest};
 use crate::frame::put;
 use crate::template::{self as wire, WireCredentials};
 use gavel_types::{
-    CancelOrder, MarketDataQuery, Nanos, NewOrder, ReplaceOrder, SeqNo, SessionUuid,
-    TerminationCode,
+    CancelOrder, MarketDataQuery, MassAction, Nanos, NewOrder, OrderStatusQuery, ReplaceOrder,
+    SeqNo, SessionUuid, TerminationCode,
 };
 
 fn credentials(credentials: &Credentials) -> WireCredentials {
@@ -67,6 +67,11 @@ pub fn encode_terminate(uuid: SessionUuid, code: TerminationCode, out: &mut [u8]
     put(&wire::Terminate { session_id: uuid.0, code: code.code() }, out)
 }
 
+/// FinishedSending.
+pub fn encode_finished_sending(uuid: SessionUuid, last: SeqNo, out: &mut [u8]) -> usize {
+    put(&wire::FinishedSending { session_id: uuid.0, last_seq_no: last.0.into() }, out)
+}
+
 /// NewOrderSingle. `transact_time` (tag 60) is the client's own note: the engine does not read it.
 pub fn encode_new_order(order: &NewOrder, transact_time: Nanos, out: &mut [u8]) -> usize {
     let block = wire::NewOrderSingle {
@@ -117,6 +122,30 @@ pub fn encode_replace(request: &ReplaceOrder, out: &mut [u8]) -> usize {
     put(&block, out)
 }
 
+/// OrderMassActionRequest.
+pub fn encode_mass_action(request: &MassAction, out: &mut [u8]) -> usize {
+    let block = wire::OrderMassActionRequest {
+        cl_ord_id: request.cl_ord_id.0.into(),
+        mass_action_type: request.action.code(),
+        mass_action_scope: request.scope.code(),
+        security_id: request.symbol.0.into(),
+        account: request.account.0.into(),
+        side: request.side,
+    };
+    put(&block, out)
+}
+
+/// OrderStatusRequest.
+pub fn encode_order_status(query: &OrderStatusQuery, out: &mut [u8]) -> usize {
+    let block = wire::OrderStatusRequest {
+        cl_ord_id: query.cl_ord_id.0.into(),
+        order_id: query.order_id.0.into(),
+        security_id: query.symbol.0.into(),
+        side: query.side.code(),
+    };
+    put(&block, out)
+}
+
 /// MarketDataRequest.
 pub fn encode_market_data(query: &MarketDataQuery, out: &mut [u8]) -> usize {
     let block = wire::MarketDataRequest {
@@ -137,6 +166,8 @@ pub fn encode_application(
         Application::NewOrder(order) => Some(encode_new_order(order, transact_time, out)),
         Application::Cancel(request) => Some(encode_cancel(request, out)),
         Application::Replace(request) => Some(encode_replace(request, out)),
+        Application::MassAction(request) => Some(encode_mass_action(request, out)),
+        Application::OrderStatus(query) => Some(encode_order_status(query, out)),
         Application::MarketData(query) => Some(encode_market_data(query, out)),
         Application::Refused(_) => None,
     }

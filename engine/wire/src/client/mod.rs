@@ -15,14 +15,17 @@ mod encode;
 
 pub use decode::decode;
 pub use encode::{
-    encode_application, encode_cancel, encode_establish, encode_market_data, encode_negotiate,
-    encode_new_order, encode_replace, encode_retransmit_request, encode_sequence, encode_terminate,
-    encode_unsequenced_heartbeat,
+    encode_application, encode_cancel, encode_establish, encode_finished_sending,
+    encode_market_data, encode_mass_action, encode_negotiate, encode_new_order,
+    encode_order_status, encode_replace, encode_retransmit_request, encode_sequence,
+    encode_terminate, encode_unsequenced_heartbeat,
 };
 
+use crate::template::{self as wire, Template};
 use gavel_types::{
-    CancelOrder, Command, FlowType, Index, MarketDataQuery, Nanos, NewOrder, RejectedMessage,
-    ReplaceOrder, ReportNo, SeqNo, SessionSlot, SessionUuid, Term, TerminationCode,
+    BusinessReject, BusinessRejectReason, CancelOrder, Command, CommandKind, FlowType, Index,
+    MarketDataQuery, MassAction, Nanos, NewOrder, OrderStatusQuery, RejectedMessage, ReplaceOrder,
+    ReportNo, SeqNo, SessionSlot, SessionUuid, Term, TerminationCode,
 };
 
 /// A message of a client.
@@ -47,6 +50,13 @@ pub enum ClientMessage {
         uuid: SessionUuid,
         /// Why.
         code: TerminationCode,
+    },
+    /// The client will send no more application messages.
+    FinishedSending {
+        /// The session.
+        uuid: SessionUuid,
+        /// Number of its last one.
+        last_seq: SeqNo,
     },
     /// A message that takes a number of the client's flow.
     Application(Application),
@@ -134,6 +144,10 @@ pub enum Application {
     Cancel(CancelOrder),
     /// OrderCancelReplaceRequest (G).
     Replace(ReplaceOrder),
+    /// OrderMassActionRequest (CA).
+    MassAction(MassAction),
+    /// OrderStatusRequest (H).
+    OrderStatus(OrderStatusQuery),
     /// MarketDataRequest (V).
     MarketData(MarketDataQuery),
     /// A message that cannot be done as asked: to be answered by BusinessMessageReject.
@@ -148,10 +162,37 @@ impl Application {
             Self::NewOrder(body) => Command::new_order(session, client_seq, body),
             Self::Cancel(body) => Command::cancel(session, client_seq, body),
             Self::Replace(body) => Command::replace(session, client_seq, body),
+            Self::MassAction(body) => Command::mass_action(session, client_seq, body),
+            Self::OrderStatus(body) => Command::order_status(session, client_seq, body),
             Self::MarketData(body) => Command::market_data(session, client_seq, body),
             Self::Refused(body) => Command::rejected(session, client_seq, body),
         }
     }
+}
+
+/// The refusal of an application message that was understood, but will not be done.
+#[must_use]
+pub fn refusal(command: &Command, reason: BusinessRejectReason) -> RejectedMessage {
+    let ref_template = match CommandKind::from_code(command.kind) {
+        Some(CommandKind::NewOrder) => wire::NewOrderSingle::ID,
+        Some(CommandKind::Cancel) => wire::OrderCancelRequest::ID,
+        Some(CommandKind::Replace) => wire::OrderCancelReplaceRequest::ID,
+        Some(CommandKind::MassAction) => wire::OrderMassActionRequest::ID,
+        Some(CommandKind::OrderStatus) => wire::OrderStatusRequest::ID,
+        Some(CommandKind::MarketData) => wire::MarketDataRequest::ID,
+        _ => unreachable!("only a client's application message is refused"),
+    };
+    // As on the wire, every body begins with the name that the message goes by.
+    let name = command.body.first_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes));
+    let ref_id = name.expect("a body holds a name");
+    RejectedMessage { ref_template, reason, reserved: 0, ref_tag: 0, ref_id }
+}
+
+/// BusinessMessageReject, the answer to a message that was refused.
+#[must_use]
+pub fn business_reject(ref_seq: SeqNo, why: &RejectedMessage) -> BusinessReject {
+    let RejectedMessage { ref_template, reason, ref_tag, ref_id, .. } = *why;
+    BusinessReject { ref_seq, ref_id, ref_tag, ref_template, reason, reserved: 0 }
 }
 
 /// Why a session message, or a server's message, makes no sense.

@@ -1,8 +1,8 @@
 //! Frames of servers -> messages.
 
 use super::{
-    Entries, Envelope, EstablishmentAck, Levels, MarketDataSnapshot, Sequenced, SequencedBody,
-    ServerMessage, TERM_RUNS_MAX, TermRuns,
+    Entries, Envelope, EstablishmentAck, EstablishmentReject, Levels, MarketDataSnapshot,
+    Sequenced, SequencedBody, ServerMessage, TERM_RUNS_MAX, TermRuns,
 };
 use crate::client::DecodeFault;
 use crate::frame::Frame;
@@ -11,12 +11,13 @@ use crate::template::{
 };
 use gavel_types::limits::MD_DEPTH_MAX;
 use gavel_types::{
-    AckRuleCode, BusinessReject, BusinessRejectReason, CancelReason, CancelReject,
+    Account, AckRuleCode, BusinessReject, BusinessRejectReason, CancelReason, CancelReject,
     CancelRejectReason, ClOrdId, EstablishmentRejectCode, ExecCanceled, ExecId, ExecNew,
-    ExecRejected, ExecReplaced, ExecTrade, ExecType, FlowType, Index, IntakeReason, IntakeState,
-    MdReqId, Nanos, NegotiationRejectCode, NotAppliedRange, OrdStatus, OrderId, OrderRejectReason,
-    OrderState, Price, Qty, ReportNo, RetransmitRejectCode, SeqNo, SessionUuid, Side, Stamp,
-    SymbolId, Term, TerminationCode, TrdMatchId,
+    ExecRejected, ExecReplaced, ExecStatus, ExecTrade, ExecType, FlowType, Index, IntakeReason,
+    IntakeState, MassActionRejectReason, MassActionReport, MassActionResponse, MassActionScope,
+    MassActionType, MdReqId, Nanos, NegotiationRejectCode, NotAppliedRange, OrdStatus, OrderId,
+    OrderRejectReason, OrderState, Price, Qty, ReportNo, RetransmitRejectCode, SeqNo, SessionUuid,
+    Side, Stamp, SymbolId, Term, TerminationCode, TrdMatchId,
 };
 use zerocopy::FromBytes;
 
@@ -26,10 +27,20 @@ use zerocopy::FromBytes;
 /// [`DecodeFault`] for a frame that makes no sense: close the connection.
 pub fn decode<'a>(frame: &Frame<'a>) -> Result<ServerMessage<'a>, DecodeFault> {
     match frame.template {
-        wire::NegotiationResponse::ID
-        | wire::NegotiationReject::ID
-        | wire::EstablishmentReject::ID => answer(frame),
+        wire::NegotiationResponse::ID | wire::NegotiationReject::ID => negotiation_answer(frame),
         wire::EstablishmentAck::ID => establishment_ack(frame),
+        wire::EstablishmentReject::ID => establishment_reject(frame),
+        wire::Challenge::ID => {
+            let block: &wire::Challenge = view(frame)?;
+            Ok(ServerMessage::Challenge { nonce: block.nonce })
+        }
+        wire::FinishedReceiving::ID => {
+            let block: &wire::FinishedReceiving = view(frame)?;
+            Ok(ServerMessage::FinishedReceiving {
+                uuid: SessionUuid(block.session_id),
+                next: ReportNo(block.next_seq_no.get()),
+            })
+        }
         wire::Sequence::ID => {
             let block: &wire::Sequence = view(frame)?;
             Ok(ServerMessage::Sequence { next: ReportNo(block.next_seq_no.get()) })
@@ -82,39 +93,23 @@ fn known<T>(value: Option<T>, frame: &Frame<'_>, field: &'static str) -> Result<
     value.ok_or(DecodeFault::Value { template: frame.template, field })
 }
 
-/// Answers to Negotiate and Establish that carry a single code.
-fn answer<'a>(frame: &Frame<'a>) -> Result<ServerMessage<'a>, DecodeFault> {
-    // The three templates have one layout.
-    let (session_id, timestamp, code) = match frame.template {
-        wire::NegotiationResponse::ID => {
-            let block: &wire::NegotiationResponse = view(frame)?;
-            (block.session_id, block.request_timestamp, block.server_flow)
-        }
-        wire::NegotiationReject::ID => {
-            let block: &wire::NegotiationReject = view(frame)?;
-            (block.session_id, block.request_timestamp, block.code)
-        }
-        _ => {
-            let block: &wire::EstablishmentReject = view(frame)?;
-            (block.session_id, block.request_timestamp, block.code)
-        }
-    };
-    let (uuid, timestamp) = (SessionUuid(session_id), Nanos(timestamp.get()));
-    match frame.template {
-        wire::NegotiationResponse::ID => {
-            let recoverable = (code == FlowType::Recoverable.code()).then_some(());
-            known(recoverable, frame, "ServerFlow")?;
-            Ok(ServerMessage::NegotiationResponse { uuid, timestamp })
-        }
-        wire::NegotiationReject::ID => {
-            let code = known(NegotiationRejectCode::from_code(code), frame, "Code")?;
-            Ok(ServerMessage::NegotiationReject { uuid, timestamp, code })
-        }
-        _ => {
-            let code = known(EstablishmentRejectCode::from_code(code), frame, "Code")?;
-            Ok(ServerMessage::EstablishmentReject { uuid, timestamp, code })
-        }
+fn negotiation_answer<'a>(frame: &Frame<'a>) -> Result<ServerMessage<'a>, DecodeFault> {
+    if frame.template == wire::NegotiationResponse::ID {
+        let block: &wire::NegotiationResponse = view(frame)?;
+        let recoverable = (block.server_flow == FlowType::Recoverable.code()).then_some(());
+        known(recoverable, frame, "ServerFlow")?;
+        let timestamp = Nanos(block.request_timestamp.get());
+        return Ok(ServerMessage::NegotiationResponse {
+            uuid: SessionUuid(block.session_id),
+            timestamp,
+        });
     }
+    let block: &wire::NegotiationReject = view(frame)?;
+    Ok(ServerMessage::NegotiationReject {
+        uuid: SessionUuid(block.session_id),
+        timestamp: Nanos(block.request_timestamp.get()),
+        code: known(NegotiationRejectCode::from_code(block.code), frame, "Code")?,
+    })
 }
 
 /// Takes a group with entries of type `E` from the front of `bytes`.
@@ -164,6 +159,22 @@ fn establishment_ack<'a>(frame: &Frame<'a>) -> Result<ServerMessage<'a>, DecodeF
     }))
 }
 
+fn establishment_reject<'a>(frame: &Frame<'a>) -> Result<ServerMessage<'a>, DecodeFault> {
+    let block: &wire::EstablishmentReject = view_with_groups(frame)?;
+    let mut bytes = frame.groups;
+    let runs = TermRuns(group::<TermRunEntry>(frame, &mut bytes, TERM_RUNS_MAX)?);
+    nothing_left(frame, bytes)?;
+    Ok(ServerMessage::EstablishmentReject(EstablishmentReject {
+        uuid: SessionUuid(block.session_id),
+        timestamp: Nanos(block.request_timestamp.get()),
+        code: known(EstablishmentRejectCode::from_code(block.code), frame, "Code")?,
+        next_number: ReportNo(block.next_seq_no.get()),
+        expected_seq: SeqNo(block.next_expected_seq_no.get()),
+        log_index: Index(block.log_index.get()),
+        runs,
+    }))
+}
+
 fn sequenced<'a>(frame: &Frame<'a>) -> Result<ServerMessage<'a>, DecodeFault> {
     let (common, body) = match frame.template {
         wire::NotApplied::ID => {
@@ -195,6 +206,8 @@ fn sequenced<'a>(frame: &Frame<'a>) -> Result<ServerMessage<'a>, DecodeFault> {
         }
         wire::OrderCancelReject::ID => cancel_reject(frame)?,
         wire::BusinessMessageReject::ID => business_reject(frame)?,
+        wire::OrderMassActionReport::ID => mass_action(frame)?,
+        wire::ExecutionReportStatus::ID => status(frame)?,
         wire::MarketDataSnapshotFullRefresh::ID => market_data(frame)?,
         template => return Err(DecodeFault::Template { template }),
     };
@@ -308,6 +321,40 @@ fn business_reject<'a>(frame: &Frame<'a>) -> Result<Parsed<'a>, DecodeFault> {
         reserved: 0,
     };
     Ok((&block.common, SequencedBody::BusinessReject(body)))
+}
+
+fn mass_action<'a>(frame: &Frame<'a>) -> Result<Parsed<'a>, DecodeFault> {
+    let block: &wire::OrderMassActionReport = view(frame)?;
+    let action = MassActionType::from_code(block.mass_action_type);
+    let scope = MassActionScope::from_code(block.mass_action_scope);
+    let response = MassActionResponse::from_code(block.mass_action_response);
+    let reject_reason = MassActionRejectReason::from_code(block.mass_action_reject_reason);
+    let side = (block.side == 0 || Side::from_code(block.side).is_some()).then_some(block.side);
+    let body = MassActionReport {
+        cl_ord_id: ClOrdId(block.cl_ord_id.get()),
+        report_id: block.mass_action_report_id.get(),
+        symbol: SymbolId(block.security_id.get()),
+        account: Account(block.account.get()),
+        total_affected: block.total_affected_orders.get(),
+        action: known(action, frame, "MassActionType")?,
+        scope: known(scope, frame, "MassActionScope")?,
+        response: known(response, frame, "MassActionResponse")?,
+        reject_reason: known(reject_reason, frame, "MassActionRejectReason")?,
+        side: known(side, frame, "Side")?,
+        reserved: [0; 7],
+    };
+    Ok((&block.common, SequencedBody::MassAction(body)))
+}
+
+fn status<'a>(frame: &Frame<'a>) -> Result<Parsed<'a>, DecodeFault> {
+    let block: &wire::ExecutionReportStatus = view(frame)?;
+    let reason = block.ord_rej_reason;
+    let is_known = reason == 0 || reason == OrderRejectReason::UnknownOrder.code();
+    known(is_known.then_some(()), frame, "OrdRejReason")?;
+    let (order, exec_id) = order_state(frame, &block.order, ExecType::OrderStatus, reason)?;
+    // A status is no execution.
+    known((exec_id == ExecId(0)).then_some(()), frame, "ExecID")?;
+    Ok((&block.common, SequencedBody::Status(ExecStatus { order })))
 }
 
 fn market_data<'a>(frame: &Frame<'a>) -> Result<Parsed<'a>, DecodeFault> {

@@ -3,13 +3,15 @@
 
 use super::{Envelope, TERM_RUNS_MAX, TermRun};
 use crate::frame::{PREAMBLE_BYTES, block_prefix_mut, put, put_with_groups};
-use crate::template::{self as wire, Common, GroupSize, MdEntry, OrderBlock, TermRunEntry};
+use crate::template::{
+    self as wire, Common, GroupSize, MdEntry, OrderBlock, Template, TermRunEntry,
+};
 use gavel_types::limits::MD_DEPTH_MAX;
 use gavel_types::{
     BusinessReject, CancelReject, EstablishmentAccepted, EstablishmentRefused, ExecCanceled,
-    ExecId, ExecTrade, ExecType, FlowType, IntakeReason, IntakeState, MarketDataPart, MdLevel,
-    Nanos, NegotiationAccepted, NegotiationRefused, OrderState, Report, ReportBody, ReportNo,
-    RetransmitRejectCode, SessionUuid, TerminationCode,
+    ExecId, ExecTrade, ExecType, FlowFinished, FlowType, IntakeReason, IntakeState, MarketDataPart,
+    MassActionReport, MdLevel, Nanos, NegotiationAccepted, NegotiationRefused, OrderState, Report,
+    ReportBody, ReportNo, RetransmitRejectCode, SessionUuid, TerminationCode,
 };
 use zerocopy::IntoBytes;
 
@@ -52,15 +54,21 @@ pub fn encode_report(parts: &[Report], envelope: &Envelope, out: &mut [u8]) -> u
         ),
         ReportBody::CancelReject(body) => cancel_reject(common, body, out),
         ReportBody::MarketData(body) => market_data(common, body, parts, out),
+        ReportBody::MassAction(body) => mass_action(common, body, out),
+        ReportBody::Status(body) => put(
+            &wire::ExecutionReportStatus {
+                common,
+                order: order_block(&body.order, ExecId(0), ExecType::OrderStatus),
+                ord_rej_reason: body.order.detail,
+            },
+            out,
+        ),
         ReportBody::NegotiationAccepted(_)
         | ReportBody::NegotiationRefused(_)
         | ReportBody::EstablishmentAccepted(_)
         | ReportBody::EstablishmentRefused(_)
         | ReportBody::ConnectionClosed(_)
         | ReportBody::FlowFinished(_) => unreachable!("checked: the report is sequenced"),
-        ReportBody::MassAction(_) | ReportBody::Status(_) => {
-            unreachable!("the machine makes none yet")
-        }
     }
 }
 
@@ -156,6 +164,23 @@ fn business_reject(common: Common, body: &BusinessReject, out: &mut [u8]) -> usi
     put(&block, out)
 }
 
+fn mass_action(common: Common, body: &MassActionReport, out: &mut [u8]) -> usize {
+    let block = wire::OrderMassActionReport {
+        common,
+        cl_ord_id: body.cl_ord_id.0.into(),
+        mass_action_report_id: body.report_id.into(),
+        security_id: body.symbol.0.into(),
+        account: body.account.0.into(),
+        total_affected_orders: body.total_affected.into(),
+        mass_action_type: body.action.code(),
+        mass_action_scope: body.scope.code(),
+        mass_action_response: body.response.code(),
+        mass_action_reject_reason: body.reject_reason.code(),
+        side: body.side,
+    };
+    put(&block, out)
+}
+
 /// Writes groups behind a block, one entry after the other.
 struct GroupWriter<'a> {
     out: &'a mut [u8],
@@ -239,7 +264,6 @@ pub fn negotiation_reject(body: &NegotiationRefused, out: &mut [u8]) -> usize {
 
 /// EstablishmentAck, with the newest [`TERM_RUNS_MAX`] of `runs` (oldest first).
 pub fn establishment_ack(body: &EstablishmentAccepted, runs: &[TermRun], out: &mut [u8]) -> usize {
-    let runs = &runs[runs.len().saturating_sub(TERM_RUNS_MAX)..];
     let block = wire::EstablishmentAck {
         session_id: body.uuid.0,
         request_timestamp: body.timestamp.0.into(),
@@ -247,8 +271,30 @@ pub fn establishment_ack(body: &EstablishmentAccepted, runs: &[TermRun], out: &m
         next_seq_no: body.next_number.0.into(),
         next_expected_seq_no: body.expected_seq.0.into(),
     };
-    let whole_bytes = put_with_groups(&block, group_bytes::<TermRunEntry>(runs.len()), out);
-    let mut groups = GroupWriter { out, at: PREAMBLE_BYTES + size_of_val(&block) };
+    put_with_runs(&block, runs, out)
+}
+
+/// EstablishmentReject, with the newest [`TERM_RUNS_MAX`] of `runs` (oldest first).
+pub fn establishment_reject(
+    body: &EstablishmentRefused,
+    runs: &[TermRun],
+    out: &mut [u8],
+) -> usize {
+    let block = wire::EstablishmentReject {
+        session_id: body.uuid.0,
+        request_timestamp: body.timestamp.0.into(),
+        code: body.code.code(),
+        next_seq_no: body.next_number.0.into(),
+        next_expected_seq_no: body.expected_seq.0.into(),
+        log_index: body.log_index.0.into(),
+    };
+    put_with_runs(&block, runs, out)
+}
+
+fn put_with_runs<T: Template>(block: &T, runs: &[TermRun], out: &mut [u8]) -> usize {
+    let runs = &runs[runs.len().saturating_sub(TERM_RUNS_MAX)..];
+    let whole_bytes = put_with_groups(block, group_bytes::<TermRunEntry>(runs.len()), out);
+    let mut groups = GroupWriter { out, at: PREAMBLE_BYTES + size_of::<T>() };
     groups.begin::<TermRunEntry>(runs.len());
     for run in runs {
         groups.push(&TermRunEntry {
@@ -259,13 +305,15 @@ pub fn establishment_ack(body: &EstablishmentAccepted, runs: &[TermRun], out: &m
     whole_bytes
 }
 
-/// EstablishmentReject.
-pub fn establishment_reject(body: &EstablishmentRefused, out: &mut [u8]) -> usize {
-    let block = wire::EstablishmentReject {
-        session_id: body.uuid.0,
-        request_timestamp: body.timestamp.0.into(),
-        code: body.code.code(),
-    };
+/// Challenge: what whoever has a key signs on this connection.
+pub fn challenge(nonce: &[u8; 32], out: &mut [u8]) -> usize {
+    put(&wire::Challenge { nonce: *nonce }, out)
+}
+
+/// FinishedReceiving.
+pub fn finished_receiving(body: &FlowFinished, out: &mut [u8]) -> usize {
+    let block =
+        wire::FinishedReceiving { session_id: body.uuid.0, next_seq_no: body.next_number.0.into() };
     put(&block, out)
 }
 

@@ -13,8 +13,9 @@ mod encode;
 
 pub use decode::decode;
 pub use encode::{
-    encode_report, establishment_ack, establishment_reject, intake_status, negotiation_reject,
-    negotiation_response, reenvelope, retransmission, retransmit_reject, sequence, terminate,
+    challenge, encode_report, establishment_ack, establishment_reject, finished_receiving,
+    intake_status, negotiation_reject, negotiation_response, reenvelope, retransmission,
+    retransmit_reject, sequence, terminate,
 };
 
 use crate::frame::PREAMBLE_BYTES;
@@ -22,12 +23,12 @@ use crate::template::{self as wire, GroupSize, MdEntry, TermRunEntry};
 use gavel_types::limits::MD_DEPTH_MAX;
 use gavel_types::{
     AckRuleCode, BusinessReject, CancelReject, EstablishmentRejectCode, ExecCanceled, ExecNew,
-    ExecRejected, ExecReplaced, ExecTrade, Index, IntakeReason, IntakeState, MdLevel, MdReqId,
-    Nanos, NegotiationRejectCode, NotAppliedRange, Price, Qty, ReportNo, RetransmitRejectCode,
-    SeqNo, SessionUuid, Stamp, SymbolId, Term, TerminationCode,
+    ExecRejected, ExecReplaced, ExecStatus, ExecTrade, Index, IntakeReason, IntakeState,
+    MassActionReport, MdLevel, MdReqId, Nanos, NegotiationRejectCode, NotAppliedRange, Price, Qty,
+    ReportNo, RetransmitRejectCode, SeqNo, SessionUuid, Stamp, SymbolId, Term, TerminationCode,
 };
 
-/// Most term runs in one EstablishmentAck. A client whose history is longer is told the newest.
+/// Most term runs in one answer to Establish. A client whose history is longer is told the newest.
 pub const TERM_RUNS_MAX: usize = 64;
 
 /// Longest frame that a server sends: a market data answer with both sides full.
@@ -35,10 +36,12 @@ pub const MAX_SERVER_FRAME_BYTES: usize = PREAMBLE_BYTES
     + size_of::<wire::MarketDataSnapshotFullRefresh>()
     + 2 * (size_of::<GroupSize>() + MD_DEPTH_MAX * size_of::<MdEntry>());
 
-// The other template with a group is never longer.
+// The other templates with a group are never longer.
+const _: () =
+    assert!(size_of::<wire::EstablishmentAck>() <= size_of::<wire::EstablishmentReject>());
 const _: () = assert!(
     PREAMBLE_BYTES
-        + size_of::<wire::EstablishmentAck>()
+        + size_of::<wire::EstablishmentReject>()
         + size_of::<GroupSize>()
         + TERM_RUNS_MAX * size_of::<TermRunEntry>()
         <= MAX_SERVER_FRAME_BYTES
@@ -86,13 +89,18 @@ pub enum ServerMessage<'a> {
     /// The session is bound to this connection.
     EstablishmentAck(EstablishmentAck<'a>),
     /// The session is not bound to this connection.
-    EstablishmentReject {
+    EstablishmentReject(EstablishmentReject<'a>),
+    /// What a client with a key signs on this connection.
+    Challenge {
+        /// Never used before, and not to be guessed.
+        nonce: [u8; 32],
+    },
+    /// The client's flow is finished, and the log holds that.
+    FinishedReceiving {
         /// The session.
         uuid: SessionUuid,
-        /// The request's timestamp.
-        timestamp: Nanos,
-        /// Why.
-        code: EstablishmentRejectCode,
+        /// Number of the session's next report.
+        next: ReportNo,
     },
     /// Number of the next report; also the heartbeat of the server's flow.
     Sequence {
@@ -158,6 +166,25 @@ pub struct EstablishmentAck<'a> {
     pub runs: TermRuns<'a>,
 }
 
+/// EstablishmentReject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EstablishmentReject<'a> {
+    /// The session.
+    pub uuid: SessionUuid,
+    /// The request's timestamp.
+    pub timestamp: Nanos,
+    /// Why.
+    pub code: EstablishmentRejectCode,
+    /// Number of the session's next report; 0 if the engine knows no such session.
+    pub next_number: ReportNo,
+    /// Number that the engine expects next from the client; 0 if it knows no such session.
+    pub expected_seq: SeqNo,
+    /// A record that the log holds, the newest when it was answered; 0 if the log was not asked.
+    pub log_index: Index,
+    /// The log's term runs, oldest first.
+    pub runs: TermRuns<'a>,
+}
+
 /// A message that takes a number of the server's flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sequenced<'a> {
@@ -192,6 +219,10 @@ pub enum SequencedBody<'a> {
     Rejected(ExecRejected),
     /// OrderCancelReject.
     CancelReject(CancelReject),
+    /// OrderMassActionReport.
+    MassAction(MassActionReport),
+    /// ExecutionReport, ExecType Order Status.
+    Status(ExecStatus),
     /// MarketDataSnapshotFullRefresh.
     MarketData(MarketDataSnapshot<'a>),
 }
@@ -244,6 +275,14 @@ impl<'a> Levels<'a> {
 pub struct TermRuns<'a>(Entries<'a>);
 
 impl<'a> TermRuns<'a> {
+    /// True if the log, which reaches as far as `end`, has a record of `term` at `index` (SAFETY
+    /// 19). A record before the oldest run that is told here is not known, and counts as there.
+    #[must_use]
+    pub fn hold(self, term: Term, index: Index, end: Index) -> bool {
+        let runs = self.iter().take_while(|run| run.first_index <= index);
+        index <= end && runs.last().is_none_or(|run| run.term == term)
+    }
+
     /// The runs, oldest first; at most [`TERM_RUNS_MAX`].
     pub fn iter(self) -> impl ExactSizeIterator<Item = TermRun> + 'a {
         self.0.iter().map(|entry: TermRunEntry| TermRun {

@@ -84,6 +84,28 @@ pub(crate) fn market_data_query() -> MarketDataQuery {
     MarketDataQuery { md_req_id: MdReqId(262), symbol: SymbolId(48), depth: 64, reserved: [0; 3] }
 }
 
+pub(crate) fn mass_action() -> MassAction {
+    MassAction {
+        cl_ord_id: ClOrdId(1_100_005),
+        symbol: SymbolId(48),
+        account: Account(4_711),
+        action: MassActionType::CancelOrders,
+        scope: MassActionScope::Security,
+        side: Side::Sell.code(),
+        reserved: [0; 5],
+    }
+}
+
+pub(crate) fn order_status() -> OrderStatusQuery {
+    OrderStatusQuery {
+        cl_ord_id: ClOrdId(1_100_001),
+        order_id: OrderId(0),
+        symbol: SymbolId(48),
+        side: Side::Buy,
+        reserved: [0; 3],
+    }
+}
+
 pub(crate) fn negotiate() -> Negotiate {
     Negotiate {
         uuid: UUID,
@@ -233,6 +255,11 @@ pub(crate) fn reports() -> Vec<(&'static str, Vec<Report>)> {
                 &ExecRejected { order: rejected, exec_id },
             )),
         ),
+        ("118_OrderMassActionReport", numbered(Report::mass_action(stamp, slot, &mass_report()))),
+        (
+            "121_ExecutionReportStatus",
+            numbered(Report::exec_status(stamp, slot, &ExecStatus { order: order_state(0) })),
+        ),
         ("117_OrderCancelReject", numbered(Report::cancel_reject(stamp, slot, &cancel_reject()))),
         (
             "119_BusinessMessageReject",
@@ -240,6 +267,22 @@ pub(crate) fn reports() -> Vec<(&'static str, Vec<Report>)> {
         ),
         ("120_MarketDataSnapshotFullRefresh", market_data),
     ]
+}
+
+fn mass_report() -> MassActionReport {
+    MassActionReport {
+        cl_ord_id: ClOrdId(1_100_005),
+        report_id: 1_369,
+        symbol: SymbolId(0),
+        account: Account(0),
+        total_affected: 533,
+        action: MassActionType::CancelOrders,
+        scope: MassActionScope::AllOrders,
+        response: MassActionResponse::Completed,
+        reject_reason: MassActionRejectReason::None,
+        side: 0,
+        reserved: [0; 7],
+    }
 }
 
 fn not_applied() -> NotAppliedRange {
@@ -279,6 +322,11 @@ fn business_reject() -> BusinessReject {
     }
 }
 
+fn negotiated(uuid: SessionUuid, timestamp: Nanos) -> NegotiationAccepted {
+    let (conn, slot) = (ConnId(1), SessionSlot(3));
+    NegotiationAccepted { uuid, conn, timestamp, slot, reserved: [0; 4] }
+}
+
 /// Collects what an encoder writes.
 pub(crate) fn framed(bytes_max: usize, encode: impl FnOnce(&mut [u8]) -> usize) -> Vec<u8> {
     let mut out = vec![0xEE; bytes_max];
@@ -302,6 +350,9 @@ pub(crate) fn client_frame(message: &ClientMessage, transact_time: Nanos) -> Opt
             client::encode_retransmit_request(request, out)
         }
         ClientMessage::Terminate { uuid, code } => client::encode_terminate(*uuid, *code, out),
+        ClientMessage::FinishedSending { uuid, last_seq } => {
+            client::encode_finished_sending(*uuid, *last_seq, out)
+        }
         ClientMessage::Application(message) => {
             client::encode_application(message, transact_time, out).expect("not a refusal")
         }
@@ -310,7 +361,7 @@ pub(crate) fn client_frame(message: &ClientMessage, transact_time: Nanos) -> Opt
 
 /// One message of a client for every template, with the name of its golden file.
 pub(crate) fn client_messages() -> Vec<(&'static str, ClientMessage)> {
-    use client::Application::{Cancel, MarketData, NewOrder, Replace};
+    use client::Application::{Cancel, MarketData, MassAction, NewOrder, OrderStatus, Replace};
     let terminate = ClientMessage::Terminate { uuid: UUID, code: TerminationCode::Finished };
     vec![
         ("001_Negotiate", ClientMessage::Negotiate(negotiate())),
@@ -319,10 +370,13 @@ pub(crate) fn client_messages() -> Vec<(&'static str, ClientMessage)> {
         ("010_UnsequencedHeartbeat", ClientMessage::UnsequencedHeartbeat),
         ("011_RetransmitRequest", ClientMessage::RetransmitRequest(retransmit_request())),
         ("014_Terminate", terminate),
+        ("015_FinishedSending", ClientMessage::FinishedSending { uuid: UUID, last_seq: SeqNo(17) }),
         ("100_NewOrderSingle_limit", ClientMessage::Application(NewOrder(new_order()))),
         ("100_NewOrderSingle_market", ClientMessage::Application(NewOrder(market_order()))),
         ("101_OrderCancelRequest", ClientMessage::Application(Cancel(cancel()))),
         ("102_OrderCancelReplaceRequest", ClientMessage::Application(Replace(replace()))),
+        ("103_OrderMassActionRequest", ClientMessage::Application(MassAction(mass_action()))),
+        ("104_OrderStatusRequest", ClientMessage::Application(OrderStatus(order_status()))),
         ("105_MarketDataRequest", ClientMessage::Application(MarketData(market_data_query()))),
     ]
 }
@@ -339,24 +393,40 @@ pub(crate) fn session_frames() -> Vec<(&'static str, Vec<u8>)> {
         expected_seq: SeqNo(4),
         client_next_seq: SeqNo(5),
         keepalive_ms: 30_000,
-        reserved: [0; 4],
+        finished: 0,
+        reserved: [0; 3],
     };
     let code = NegotiationRejectCode::DuplicateId;
     let refused = NegotiationRefused { uuid: UUID, conn, timestamp, code, reserved: [0; 7] };
     let code = EstablishmentRejectCode::RolledBack;
-    let unbound = EstablishmentRefused { uuid: UUID, conn, timestamp, code, reserved: [0; 7] };
+    let unbound = EstablishmentRefused {
+        uuid: UUID,
+        conn,
+        timestamp,
+        code,
+        reserved: [0; 7],
+        next_number: ReportNo(31),
+        expected_seq: SeqNo(5),
+        log_index: Index(690),
+    };
+    let finished = FlowFinished { conn, uuid: UUID, next_number: ReportNo(34) };
     let frame = |encode: &dyn Fn(&mut [u8]) -> usize| framed(MAX_SERVER_FRAME_BYTES, encode);
     vec![
         (
             "002_NegotiationResponse",
             frame(&|out| {
-                let body = NegotiationAccepted { uuid: UUID, conn, timestamp };
+                let body = negotiated(UUID, timestamp);
                 server::negotiation_response(&body, out)
             }),
         ),
         ("003_NegotiationReject", frame(&|out| server::negotiation_reject(&refused, out))),
         ("006_EstablishmentAck", frame(&|out| server::establishment_ack(&accepted, &RUNS, out))),
-        ("007_EstablishmentReject", frame(&|out| server::establishment_reject(&unbound, out))),
+        (
+            "007_EstablishmentReject",
+            frame(&|out| server::establishment_reject(&unbound, &RUNS, out)),
+        ),
+        ("016_FinishedReceiving", frame(&|out| server::finished_receiving(&finished, out))),
+        ("022_Challenge", frame(&|out| server::challenge(&[0x5A; 32], out))),
         ("008_Sequence_server", frame(&|out| server::sequence(ReportNo(10), out))),
         (
             "012_Retransmission",
@@ -418,6 +488,8 @@ pub(crate) fn parts_of(message: &Sequenced<'_>) -> Vec<Report> {
         SequencedBody::Replaced(body) => vec![Report::exec_replaced(stamp, slot, &body)],
         SequencedBody::Rejected(body) => vec![Report::exec_rejected(stamp, slot, &body)],
         SequencedBody::CancelReject(body) => vec![Report::cancel_reject(stamp, slot, &body)],
+        SequencedBody::MassAction(body) => vec![Report::mass_action(stamp, slot, &body)],
+        SequencedBody::Status(body) => vec![Report::exec_status(stamp, slot, &body)],
         SequencedBody::MarketData(body) => {
             let bids: Vec<_> = body.bids.iter().collect();
             let asks: Vec<_> = body.asks.iter().collect();
@@ -434,7 +506,7 @@ pub(crate) fn server_frame(message: &ServerMessage<'_>) -> Vec<u8> {
     let conn = ConnId(0);
     framed(MAX_SERVER_FRAME_BYTES, |out| match *message {
         M::NegotiationResponse { uuid, timestamp } => {
-            server::negotiation_response(&NegotiationAccepted { uuid, conn, timestamp }, out)
+            server::negotiation_response(&negotiated(uuid, timestamp), out)
         }
         M::NegotiationReject { uuid, timestamp, code } => {
             let body = NegotiationRefused { uuid, conn, timestamp, code, reserved: [0; 7] };
@@ -449,13 +521,27 @@ pub(crate) fn server_frame(message: &ServerMessage<'_>) -> Vec<u8> {
                 expected_seq: ack.expected_seq,
                 client_next_seq: SeqNo(0),
                 keepalive_ms: ack.keepalive_ms,
-                reserved: [0; 4],
+                finished: 0,
+                reserved: [0; 3],
             };
             server::establishment_ack(&body, &ack.runs.iter().collect::<Vec<_>>(), out)
         }
-        M::EstablishmentReject { uuid, timestamp, code } => {
-            let body = EstablishmentRefused { uuid, conn, timestamp, code, reserved: [0; 7] };
-            server::establishment_reject(&body, out)
+        M::EstablishmentReject(reject) => {
+            let body = EstablishmentRefused {
+                uuid: reject.uuid,
+                conn,
+                timestamp: reject.timestamp,
+                code: reject.code,
+                reserved: [0; 7],
+                next_number: reject.next_number,
+                expected_seq: reject.expected_seq,
+                log_index: reject.log_index,
+            };
+            server::establishment_reject(&body, &reject.runs.iter().collect::<Vec<_>>(), out)
+        }
+        M::Challenge { nonce } => server::challenge(&nonce, out),
+        M::FinishedReceiving { uuid, next } => {
+            server::finished_receiving(&FlowFinished { conn, uuid, next_number: next }, out)
         }
         M::Sequence { next } => server::sequence(next, out),
         M::UnsequencedHeartbeat => client::encode_unsequenced_heartbeat(out),

@@ -170,6 +170,8 @@ fn sequenced(body: &SequencedBody<'_>) -> &'static str {
         SequencedBody::Rejected(_) => "Rejected",
         SequencedBody::CancelReject(_) => "CancelReject",
         SequencedBody::MarketData(_) => "MarketData",
+        SequencedBody::MassAction(_) => "MassAction",
+        SequencedBody::Status(_) => "Status",
     }
 }
 
@@ -180,6 +182,8 @@ fn unsequenced(message: &ServerMessage<'_>) -> &'static str {
         ServerMessage::EstablishmentAck(_) => "EstablishmentAck",
         ServerMessage::EstablishmentReject { .. } => "EstablishmentReject",
         ServerMessage::Sequence { .. } => "Sequence",
+        ServerMessage::Challenge { .. } => "Challenge",
+        ServerMessage::FinishedReceiving { .. } => "FinishedReceiving",
         ServerMessage::Retransmission { .. } => "Retransmission",
         ServerMessage::RetransmitReject { .. } => "RetransmitReject",
         ServerMessage::Terminate { .. } => "Terminate",
