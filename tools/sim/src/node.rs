@@ -86,7 +86,7 @@ impl Node {
     pub fn start(
         start: &Start<'_>,
         oracle: &mut Oracle,
-        snapshots: &Snapshots,
+        snapshots: &mut Snapshots,
     ) -> Result<Option<Self>, Violation> {
         let Start { plan, disk, net, incarnation, now, checkers, countdown, mutation } = *start;
         let told = checkers.borrow().durable.told();
@@ -161,6 +161,7 @@ impl Node {
             if !assembly.handles.restart.passed_over.is_empty() {
                 checkers.sights.see("a start from an older snapshot");
             }
+            if std::env::var_os("DBG").is_some() { eprintln!("DBG restart {:?} segs {:?}", assembly.handles.restart, gavel_contract::LogReader::segments(&mut disk.reader()).unwrap().iter().map(|i|i.segment.0).collect::<Vec<_>>()); }
             checkers.timeline.note(Happened::Started { incarnation, last, cut });
         }
         oracle.agree(assembly.executor.machine(), "after recovery")?;
@@ -274,6 +275,12 @@ impl Node {
     pub fn shadow_is_at_rest(&self) -> bool {
         let Assembly { shadow, handles, .. } = &self.assembly;
         shadow.is_stopped() || handles.shadowed.read().index == handles.durable.read().index
+    }
+
+    /// How far the shadow has come.
+    #[must_use]
+    pub fn shadow_stands_at(&self) -> Index {
+        self.assembly.handles.shadowed.read().index
     }
 
     /// Asks for a snapshot.

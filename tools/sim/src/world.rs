@@ -93,6 +93,7 @@ impl World {
         let Case { seed, profile, mutation, .. } = case;
         let mut random = Random::new(seed);
         let plan = profile.plan(&mut random);
+        if std::env::var_os("DBG").is_some() { eprintln!("DBG {plan:?}"); }
         let limits = NetLimits {
             connections: plan.session.connections_max as usize,
             socket_bytes: profile.socket_bytes(&mut random),
@@ -324,7 +325,7 @@ impl World {
             countdown: &self.countdown,
             mutation: self.mutation,
         };
-        self.node = Node::start(&start, &mut self.oracle, &self.snapshots)?;
+        self.node = Node::start(&start, &mut self.oracle, &mut self.snapshots)?;
         if self.node.is_none() {
             // It is started again, as whatever watches over processes does.
             self.crash();
@@ -381,14 +382,15 @@ impl World {
 
     fn unanswered(&self) -> Violation {
         let mut what = format!("{} s after the last fault", CALM_NS / 1_000_000_000);
-        for client in &self.clients {
-            what += "; ";
-            what += &client.standing();
+        for (at, client) in self.clients.iter().enumerate() {
+            let made = self.node.as_ref().map_or(0, |node| node.next_report(at));
+            what += &format!("; {}, of the node's {made}", client.standing());
         }
         match &self.node {
             Some(node) => {
                 let (applied, durable) = node.progress();
                 what += &format!("; the node applied {applied} and holds {durable}");
+                what += &format!(", its shadow {}", node.shadow_stands_at());
             }
             None => what += "; there is no node",
         }

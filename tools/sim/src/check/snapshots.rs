@@ -52,10 +52,12 @@ pub struct Snapshots {
     plan: Plan,
     /// Where the newest announced snapshot is.
     machine: Sessioned<ReferenceBook>,
-    /// Announced, and surely there then: where the log goes on.
+    /// Announced, or found at a start, and surely there then: where the log goes on.
     announced: BTreeMap<Index, LogPoint>,
     /// A bit of these was turned.
     rotten: BTreeSet<Index>,
+    /// The log below is given up.
+    floor: SegmentNo,
 }
 
 impl Snapshots {
@@ -67,6 +69,7 @@ impl Snapshots {
             plan: plan.clone(),
             announced: BTreeMap::new(),
             rotten: BTreeSet::new(),
+            floor: SegmentNo(0),
         }
     }
 
@@ -116,7 +119,8 @@ impl Snapshots {
     }
 
     /// The node gives up the log below a segment.
-    pub fn on_floor(&self, floor: SegmentNo, disk: &MemoryDisk) -> Verdict {
+    pub fn on_floor(&mut self, floor: SegmentNo, disk: &MemoryDisk) -> Verdict {
+        self.floor = floor;
         if floor.0 <= 1 {
             return Ok(());
         }
@@ -140,14 +144,16 @@ impl Snapshots {
     }
 
     /// A process starts on a disk.
-    pub fn on_start(&self, disk: &MemoryDisk) -> Verdict {
+    pub fn on_start(&mut self, disk: &MemoryDisk) -> Verdict {
         for name in disk.file_names() {
             let FileName::Snapshot(index) = name else { continue };
-            let checked = snapshot::check(&mut disk.files(), &mut Plain, index);
-            if let Err(bad) = checked
-                && !self.rotten.contains(&index)
-            {
-                return fail(format!("that of record {index} has its name, and {bad}"));
+            match snapshot::check(&mut disk.files(), &mut Plain, index) {
+                // The process may have died before it could announce it.
+                Ok(contents) => drop(self.announced.insert(index, contents.header.point)),
+                Err(_) if self.rotten.contains(&index) => {}
+                Err(bad) => {
+                    return fail(format!("that of record {index} has its name, and {bad}"));
+                }
             }
         }
         Ok(())
@@ -175,15 +181,16 @@ impl Snapshots {
         snapshots.collect()
     }
 
-    /// One that may rot, if another good one is surely there and the log that it needs.
+    /// One that may rot, if another good one is kept, and the log that it needs.
     #[must_use]
     pub fn may_rot(&self, disk: &MemoryDisk) -> Option<Index> {
-        let least = disk.least();
-        let good = self.good(&least);
+        let (good, names) = (self.good(&disk.least()), disk.file_names());
         let [.., other, newest] = good[..] else { return None };
-        let point = self.announced.get(&other)?;
-        let segments = least.reader().segments().ok()?;
-        segments.iter().any(|info| info.segment == point.end.segment).then_some(newest)
+        let is_kept = names.contains(&FileName::Snapshot(other));
+        let needed = self.announced.get(&other).filter(|_| is_kept)?.end.segment;
+        // One that was removed may be back after a crash, without the log that it needs.
+        let has_log = disk.reader().segments().ok()?.iter().any(|info| info.segment == needed);
+        (has_log && needed >= self.floor).then_some(newest)
     }
 
     /// A bit of it was turned.
