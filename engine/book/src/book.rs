@@ -3,8 +3,8 @@
 //! Inputs -> outputs: [`LogRecord`] -> reports.
 //! Invariants: those of the crate; a paused record is finished before another one enters.
 //! Limits: all in [`BookPlan`]; everything is allocated by [`Book::new`].
-//! Not here: the rules themselves (entry.rs, cancel.rs, replace.rs, matching.rs, mass.rs, status.rs,
-//! depth.rs), the form in which the state is saved (state.rs).
+//! Not here: the rules themselves (entry.rs, cancel.rs, replace.rs, matching.rs, mass.rs,
+//! status.rs, depth.rs), the form in which the state is saved (state.rs).
 
 use crate::digest::{LiveOrder, StateDigest};
 use crate::ladder::Ladder;

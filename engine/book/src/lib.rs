@@ -1,7 +1,8 @@
 //! Machine #1: order books and matching, price-time priority, several symbols in one machine.
 //!
-//! Inputs -> outputs: log records of the kinds NewOrder, Cancel, Replace and MarketData -> reports.
-//! Records of any other kind change nothing and make no report.
+//! Inputs -> outputs: log records of the kinds NewOrder, Cancel, Replace, MarketData, MassAction
+//! and OrderStatus, and the end of a session -> reports; the whole state <-> bytes. Records of any
+//! other kind change nothing and make no report.
 //!
 //! There are two implementations of the same rules: [`Book`], which is fast, and
 //! [`reference::ReferenceBook`], which is naive. Equal records give equal reports, byte for byte,
@@ -43,13 +44,33 @@
 //! first, in adjacent parts of which there is at least one. A symbol or a depth that there is not
 //! is answered by a BusinessReject.
 //!
+//! *A mass action* cancels the live orders of its session that are in scope (all, or those of one
+//! symbol) and of the side and account that it gives, if it gives one (0 gives none; a side that
+//! there is not is no order's). They end in the order in which they were entered: a replace,
+//! whatever it changes, leaves that alone. Each is Canceled (MassAction) under the request's name;
+//! then comes one report that says how many there were (Completed). One symbol that is not traded
+//! here: the report alone (Rejected, UnknownSecurity). *The end of a session* cancels all that it
+//! has, in the same order, each under its own name; why is the caller's to say, and nothing more is
+//! reported.
+//!
+//! *An order status request* names its order by OrderID if that is not 0 (ClOrdID is not looked at
+//! then), else by ClOrdID. If that is a live order of the session, and its symbol and side are
+//! those of the request, it is answered by the order as it is; else by the names asked for, without
+//! a price (UnknownOrder).
+//!
 //! *Names.* OrderID is (generation << 32 | slot): the slot freed last is taken first, the
 //! generation of a slot starts at 1 and rises each time the slot is freed; a slot whose generation
 //! is used up is never taken again, so an OrderID never names two orders. ExecID counts execution
-//! reports and TrdMatchID counts matches, both from 1.
+//! reports (a status is none), TrdMatchID counts matches, and mass action reports are counted, all
+//! from 1.
+//!
+//! *A state that is saved and restored* goes on as if nothing had been: with the same names,
+//! counters, queues and order of entry. Restoring takes any bytes, and makes a sound book of them
+//! or says what is wrong.
 //!
 //! Invariants: a book is never crossed between records; a rejected command changes nothing but the
-//! ExecID counter; nothing is allocated after construction ([`Book`] only).
+//! counter of what answers it; nothing is allocated after construction but by saving and restoring
+//! ([`Book`] only).
 //! Limits: all in `BookPlan`; `orders_max` * 2^32 orders in the life of a machine.
 //! Not here: sessions, numbering of reports, wire, time, risk; other order types and phases.
 //! Source: FIX 5.0 SP2 for the words; CME's conventions for priority on replace.

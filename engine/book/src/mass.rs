@@ -3,8 +3,8 @@
 //!
 //! Inputs -> outputs: [`MassAction`] -> a Canceled for every order in scope, then one
 //! MassActionReport; a session -> a Canceled for every order of it.
-//! Invariants: orders end in the order in which they were entered; a refused request changes nothing
-//! but the count of reports.
+//! Invariants: orders end in the order in which they were entered; a refused request changes
+//! nothing but the count of reports.
 //! Limits: [`LOOKED_AT_MAX`] orders a step; then, or when the outbox has no room, it pauses.
 //! Not here: when a session's orders end with it (the session layer's).
 

@@ -89,6 +89,11 @@ impl Node {
     pub(crate) fn is_live(&self) -> bool {
         self.level != VACATED
     }
+
+    /// True if the slot is never taken again.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.generation == GENERATION_END
+    }
 }
 
 const _: () = assert!(size_of::<Node>() == 64);
@@ -111,6 +116,8 @@ pub(crate) struct Orders {
     nodes: Vec<Node>,
     free: u32,
     live: u32,
+    /// Slots that are never taken again.
+    retired: u32,
 }
 
 impl Orders {
@@ -125,7 +132,7 @@ impl Orders {
             generation: 1,
         };
         let nodes: Vec<Node> = (0..orders_max).map(vacant).collect();
-        Self { free: if nodes.is_empty() { NIL } else { 0 }, nodes, live: 0 }
+        Self { free: if nodes.is_empty() { NIL } else { 0 }, nodes, live: 0, retired: 0 }
     }
 
     /// True if no slot can be taken.
@@ -166,6 +173,8 @@ impl Orders {
         if node.generation < GENERATION_END {
             node.next = self.free;
             self.free = slot;
+        } else {
+            self.retired += 1;
         }
     }
 
@@ -224,24 +233,14 @@ impl Orders {
         self.nodes.len() as u32
     }
 
-    /// True if the slot is never taken again.
-    pub(crate) fn is_retired(&self, slot: u32) -> bool {
-        self.nodes[slot as usize].generation == GENERATION_END
-    }
-
     /// Nodes of the first slots, in the order of slots.
     pub(crate) fn nodes(&self, slots: u32) -> &[Node] {
         &self.nodes[..slots as usize]
     }
 
-    /// The slot that is taken next, NIL if none is free.
-    pub(crate) fn first_free(&self) -> u32 {
-        self.free
-    }
-
     /// Slots that are never taken again.
-    pub(crate) fn retired(&self) -> usize {
-        self.nodes.iter().filter(|node| node.generation == GENERATION_END).count()
+    pub(crate) fn retired(&self) -> u32 {
+        self.retired
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
@@ -263,6 +262,7 @@ impl Orders {
         let node = &mut self.nodes[slot as usize];
         node.generation = generation;
         node.next = NOT_FREE;
+        self.retired += u32::from(generation == GENERATION_END);
         generation > 0
     }
 
@@ -292,13 +292,15 @@ impl Orders {
         }
     }
 
-    /// A live order, at no level yet.
-    pub(crate) fn restore_live(&mut self, slot: u32, order: Order) -> bool {
+    /// A slot of a live order, which is still to be put there.
+    #[inline]
+    pub(crate) fn restore_live(&mut self, slot: u32) -> bool {
         let node = &mut self.nodes[slot as usize];
         if node.generation == GENERATION_END || node.next != NOT_FREE {
             return false;
         }
-        *node = Node { order, level: NIL, prev: NIL, next: NIL, generation: node.generation };
+        node.level = NIL;
+        node.next = NIL;
         self.live += 1;
         true
     }

@@ -133,11 +133,6 @@ impl Owners {
         self.lists.len() as u32
     }
 
-    /// For each of the first slots, the one after it in its list.
-    pub(crate) fn afters(&self, slots: u32) -> impl Iterator<Item = u32> + '_ {
-        self.links[..slots as usize].iter().map(|link| link.after)
-    }
-
     pub(crate) fn memory_bytes(&self) -> usize {
         self.links.capacity() * size_of::<Link>() + self.lists.capacity() * size_of::<List>()
     }

@@ -6,6 +6,7 @@
 //! Limits: as the plan says; time in proportion to the live orders; allocates as it goes.
 //! Not here: any structure, any code of the fast book but the digest's row format.
 
+mod mass;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -20,10 +21,9 @@ use gavel_contract::{
 use gavel_types::{
     Account, Body, BusinessReject, BusinessRejectReason, CancelOrder, CancelReason, CancelReject,
     CancelRejectReason, ClOrdId, ExecCanceled, ExecId, ExecNew, ExecRejected, ExecReplaced,
-    ExecStatus, ExecTrade, LogRecord, MarketDataPart, MarketDataQuery, MassAction,
-    MassActionRejectReason, MassActionReport, MassActionResponse, MassActionScope, MdLevel, Nanos,
-    NewOrder, OrdStatus, OrdType, OrderId, OrderRejectReason, OrderState, OrderStatusQuery, Price,
-    Qty, ReplaceOrder, Report, SeqNo, SessionSlot, Side, Stamp, SymbolId, TimeInForce, TrdMatchId,
+    ExecTrade, LogRecord, MarketDataPart, MarketDataQuery, MdLevel, Nanos, NewOrder, OrdStatus,
+    OrdType, OrderId, OrderRejectReason, OrderState, Price, Qty, ReplaceOrder, Report, SeqNo,
+    SessionSlot, Side, Stamp, SymbolId, TimeInForce, TrdMatchId,
 };
 
 #[derive(Clone, Debug)]
@@ -364,77 +364,6 @@ impl ReferenceBook {
             report.parts = parts.len() as u8;
             self.pending.push_back(report);
         }
-    }
-
-    /// Cancels the orders of a session that `is_meant` picks, oldest first; returns how many.
-    /// Without a request each is named as if it had asked itself.
-    fn cancel_all(
-        &mut self,
-        session: SessionSlot,
-        why: CancelReason,
-        request: Option<ClOrdId>,
-        is_meant: impl Fn(&Order) -> bool,
-    ) -> u32 {
-        let is_meant = |o: &Order| o.session == session && is_meant(o);
-        let mut meant: Vec<Order> = self.live.iter().filter(|o| is_meant(o)).cloned().collect();
-        meant.sort_by_key(|o| o.entered);
-        for order in &meant {
-            self.live.retain(|o| o.id != order.id);
-            self.canceled(order, why, request.unwrap_or(order.cl_ord_id));
-        }
-        meant.len() as u32
-    }
-
-    fn mass_action(&mut self, session: SessionSlot, asked: &MassAction) {
-        let is_one_symbol = asked.scope == MassActionScope::Security;
-        let mut body = MassActionReport {
-            cl_ord_id: asked.cl_ord_id,
-            report_id: self.mass_reports + 1,
-            symbol: if is_one_symbol { asked.symbol } else { SymbolId(0) },
-            account: asked.account,
-            total_affected: 0,
-            action: asked.action,
-            scope: asked.scope,
-            response: MassActionResponse::Completed,
-            reject_reason: MassActionRejectReason::None,
-            side: asked.side,
-            reserved: [0; 7],
-        };
-        if is_one_symbol && self.spec(asked.symbol).is_none() {
-            body.response = MassActionResponse::Rejected;
-            body.reject_reason = MassActionRejectReason::UnknownSecurity;
-        } else {
-            let why = CancelReason::MassAction;
-            body.total_affected = self.cancel_all(session, why, Some(asked.cl_ord_id), |order| {
-                (!is_one_symbol || order.symbol == asked.symbol)
-                    && (asked.side == 0 || order.side.code() == asked.side)
-                    && (asked.account.0 == 0 || order.account == asked.account)
-            });
-        }
-        self.mass_reports += 1;
-        self.pending.push_back(Report::mass_action(self.stamp, session, &body));
-    }
-
-    fn order_status(&mut self, session: SessionSlot, asked: &OrderStatusQuery) {
-        let at = self.position(session, asked.order_id, asked.cl_ord_id);
-        let found = at.map(|at| &self.live[at]);
-        let order = match found.filter(|o| o.symbol == asked.symbol && o.side == asked.side) {
-            Some(order) => self.state(order, live_status(order), 0),
-            None => OrderState {
-                order_id: asked.order_id,
-                cl_ord_id: asked.cl_ord_id,
-                price: Price::NULL,
-                qty: Qty(0),
-                leaves_qty: Qty(0),
-                cum_qty: Qty(0),
-                symbol: asked.symbol,
-                side: asked.side,
-                ord_status: OrdStatus::Rejected,
-                detail: OrderRejectReason::UnknownOrder.code(),
-                reserved: 0,
-            },
-        };
-        self.pending.push_back(Report::exec_status(self.stamp, session, &ExecStatus { order }));
     }
 
     fn spec(&self, symbol: SymbolId) -> Option<&SymbolSpec> {

@@ -4,7 +4,7 @@
 //! Invariants: the bytes are a function of the rules' state, not of how the book came to it; a book
 //! that is restored answers every record as the saved one would.
 //! Limits: those of the plan, which the bytes name. Time in proportion to the live orders and the
-//! slots ever used; memory beside the book's own: four bytes for each such slot, and a chunk.
+//! slots ever used; memory beside the book's own: four bytes for each live order, and a chunk.
 //! Not here: checksums, packing, files (whoever keeps the bytes).
 //!
 //! ```text
@@ -167,52 +167,44 @@ fn planned(book: &Book) -> Head {
     }
 }
 
-/// Writes the rows of one section, a chunk at a time.
-struct RowWriter<'a, O, T> {
-    out: &'a mut O,
-    chunk: Vec<T>,
-    rows: u32,
-}
-
-impl<'a, O: StateSink, T: IntoBytes + Immutable> RowWriter<'a, O, T> {
-    /// Begins a section of so many rows.
-    fn begin(out: &'a mut O, section: Section, rows: u32) -> Self {
-        out.put(SectionHead::of::<T>(section, rows).as_bytes());
-        Self { out, chunk: Vec::with_capacity(CHUNK_ROWS.min(rows as usize)), rows }
-    }
-
-    fn push(&mut self, row: T) {
-        self.chunk.push(row);
-        self.rows = self.rows.checked_sub(1).expect("a section has as many rows as its head says");
-        if self.chunk.len() == CHUNK_ROWS {
-            self.out.put(self.chunk.as_bytes());
-            self.chunk.clear();
+/// Writes a section of so many rows, a chunk at a time.
+fn put_rows<T: IntoBytes + Immutable>(
+    out: &mut impl StateSink,
+    section: Section,
+    count: u32,
+    mut rows: impl Iterator<Item = T>,
+) {
+    out.put(SectionHead::of::<T>(section, count).as_bytes());
+    let mut chunk: Vec<T> = Vec::with_capacity(CHUNK_ROWS.min(count as usize));
+    let mut written = 0;
+    loop {
+        chunk.extend(rows.by_ref().take(CHUNK_ROWS));
+        if chunk.is_empty() {
+            break;
         }
+        out.put(chunk.as_bytes());
+        written += chunk.len();
+        chunk.clear();
     }
-
-    fn end(self) {
-        assert!(self.rows == 0, "a section has as many rows as its head says");
-        self.out.put(self.chunk.as_bytes());
-    }
+    assert!(written == count as usize, "a section has as many rows as its head says");
 }
 
-/// Reads one section of so many rows, and shows each to `each`.
-fn read_rows<T: FromBytes + IntoBytes + Copy>(
+/// Reads a section of so many rows, and shows them to `each`, a chunk at a time.
+fn take_rows<T: FromBytes + IntoBytes + Copy>(
     from: &mut impl StateSource,
     section: Section,
-    rows: u32,
-    mut each: impl FnMut(&T) -> Result<(), BadState>,
+    count: u32,
+    mut each: impl FnMut(&[T]) -> Result<(), BadState>,
 ) -> Result<(), BadState> {
     let mut head = SectionHead::new_zeroed();
     from.take(head.as_mut_bytes())?;
-    check(head == SectionHead::of::<T>(section, rows), "a section's head is wrong")?;
-    let rows = rows as usize;
-    let mut chunk = vec![T::new_zeroed(); CHUNK_ROWS.min(rows)];
-    let mut left = rows;
+    check(head == SectionHead::of::<T>(section, count), "a section's head is wrong")?;
+    let mut left = count as usize;
+    let mut chunk = vec![T::new_zeroed(); CHUNK_ROWS.min(left)];
     while left > 0 {
         let part = &mut chunk[..left.min(CHUNK_ROWS)];
         from.take(part.as_mut_bytes())?;
-        part.iter().try_for_each(&mut each)?;
+        each(part)?;
         left -= part.len();
     }
     Ok(())

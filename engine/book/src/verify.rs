@@ -5,7 +5,7 @@
 //! Not here: whether the state is the right one (reference.rs).
 
 use crate::book::{Book, SymbolBook};
-use crate::orders::NIL;
+use crate::orders::{NIL, Node};
 use gavel_types::{Price, Qty, SessionSlot, Side};
 
 impl Book {
@@ -106,7 +106,10 @@ impl Book {
         let capacity = self.levels.capacity();
         assert_eq!(self.levels.free_count() + levels_used, capacity, "no level is lost");
         let free = self.orders.free_slots().count();
-        let accounted = free + self.orders.live() as usize + self.orders.retired();
+        let is_retired = |node: &&Node| node.is_retired();
+        let retired = self.orders.nodes(self.orders.capacity()).iter().filter(is_retired).count();
+        assert_eq!(retired, self.orders.retired() as usize, "slots that are used up are counted");
+        let accounted = free + self.orders.live() as usize + retired;
         assert_eq!(accounted, capacity, "no slot is lost");
     }
 }

@@ -14,6 +14,7 @@
 //! Not here: the log's segments; who may use the directory (its lock is the log's).
 //! Source: open(2), sync_file_range(2), posix_fadvise(2), fdatasync(2), rename(2).
 
+use crate::faults::{self, Step};
 use crate::storage::fault::{fault, refusal};
 use gavel_contract::{FileInfo, FileName, FileStore, StoreFault, StoreFaultKind};
 use gavel_types::Index;
@@ -87,9 +88,12 @@ impl DataFiles {
             return Ok(&mut self.writing[at]);
         }
         let path = self.path(name);
-        let opened = OpenOptions::new().append(true).open(&path);
-        let file = opened.map_err(|e| fault("opening", &path, &e))?;
-        let bytes = file.metadata().map_err(|e| fault("looking at", &path, &e))?.len();
+        let open = || OpenOptions::new().append(true).open(&path);
+        let file =
+            faults::call(Step::Open, &path, open).map_err(|e| fault("opening", &path, &e))?;
+        let look = || file.metadata();
+        let known = faults::call(Step::Look, &path, look);
+        let bytes = known.map_err(|e| fault("looking at", &path, &e))?.len();
         self.begin(name, file, bytes);
         Ok(self.writing.last_mut().expect("one was put there"))
     }
@@ -109,7 +113,8 @@ impl DataFiles {
             return Ok(&self.reading[at].1);
         }
         let path = self.path(name);
-        let file = File::open(&path).map_err(|e| fault("opening", &path, &e))?;
+        let opened = faults::call(Step::Open, &path, || File::open(&path));
+        let file = opened.map_err(|e| fault("opening", &path, &e))?;
         if self.reading.len() == READERS_MAX {
             self.reading.remove(0);
         }
@@ -164,10 +169,12 @@ impl FileStore for DataFiles {
         let directory = &self.directory;
         let listing = |e: io::Error| fault("listing", directory, &e);
         let mut found = Vec::new();
-        for entry in std::fs::read_dir(directory).map_err(listing)? {
+        let entries = faults::call(Step::List, directory, || std::fs::read_dir(directory));
+        for entry in entries.map_err(listing)? {
             let entry = entry.map_err(listing)?;
             let Some(name) = entry.file_name().to_str().and_then(parse) else { continue };
-            let bytes = entry.metadata().map_err(|e| fault("looking at", &entry.path(), &e))?.len();
+            let known = faults::call(Step::Look, &entry.path(), || entry.metadata());
+            let bytes = known.map_err(|e| fault("looking at", &entry.path(), &e))?.len();
             found.push(FileInfo { name, bytes });
         }
         found.sort_unstable_by_key(|info| info.name);
@@ -178,13 +185,15 @@ impl FileStore for DataFiles {
         self.forget(name);
         let path = self.path(name);
         // A file that was there is not cut: it may still be open somewhere.
-        if let Err(e) = std::fs::remove_file(&path)
+        let old = faults::call(Step::Remove, &path, || std::fs::remove_file(&path));
+        if let Err(e) = old
             && e.kind() != io::ErrorKind::NotFound
         {
             return Err(fault("replacing", &path, &e));
         }
-        let made = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path);
-        let file = made.map_err(|e| fault("making", &path, &e))?;
+        let make = || OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path);
+        let file =
+            faults::call(Step::Create, &path, make).map_err(|e| fault("making", &path, &e))?;
         self.begin(name, file, 0);
         Ok(())
     }
@@ -193,7 +202,7 @@ impl FileStore for DataFiles {
         self.pace(bytes.len());
         let path = self.path(name);
         let writing = self.writer(name)?;
-        let mut write = || -> io::Result<()> {
+        let write = || -> io::Result<()> {
             writing.file.write_all(bytes)?;
             writing.bytes += bytes.len() as u64;
             if writing.bytes - writing.started_bytes >= PIECE_BYTES {
@@ -201,13 +210,13 @@ impl FileStore for DataFiles {
             }
             Ok(())
         };
-        write().map_err(|e| fault("writing", &path, &e))
+        faults::call(Step::Write, &path, write).map_err(|e| fault("writing", &path, &e))
     }
 
     fn sync(&mut self, name: FileName) -> Result<(), StoreFault> {
         let path = self.path(name);
         let writing = self.writer(name)?;
-        let synced = writing.file.sync_data();
+        let synced = faults::call(Step::Sync, &path, || writing.file.sync_data());
         writing.drop_pages(0, writing.bytes);
         self.writing.retain(|writing| writing.name != name);
         synced.map_err(|e| fault("syncing", &path, &e))
@@ -217,18 +226,21 @@ impl FileStore for DataFiles {
         self.forget(from);
         self.forget(to);
         let path = self.path(from);
-        let renamed = std::fs::rename(&path, self.path(to));
+        let to = self.path(to);
+        let renamed = faults::call(Step::Rename, &path, || std::fs::rename(&path, to));
         renamed.map_err(|e| fault("renaming", &path, &e))
     }
 
     fn remove(&mut self, name: FileName) -> Result<(), StoreFault> {
         self.forget(name);
         let path = self.path(name);
-        std::fs::remove_file(&path).map_err(|e| fault("removing", &path, &e))
+        let removed = faults::call(Step::Remove, &path, || std::fs::remove_file(&path));
+        removed.map_err(|e| fault("removing", &path, &e))
     }
 
     fn sync_directory(&mut self) -> Result<(), StoreFault> {
-        let synced = File::open(&self.directory).and_then(|directory| directory.sync_all());
+        let sync = || File::open(&self.directory).and_then(|directory| directory.sync_all());
+        let synced = faults::call(Step::SyncDirectory, &self.directory, sync);
         synced.map_err(|e| fault("syncing the directory", &self.directory, &e))
     }
 
@@ -240,17 +252,23 @@ impl FileStore for DataFiles {
     ) -> Result<usize, StoreFault> {
         let path = self.path(name);
         let file = self.reader(name)?;
-        let mut filled = 0;
-        while filled < into.len() {
-            match file.read_at(&mut into[filled..], offset_bytes + filled as u64) {
-                Ok(0) => break,
-                Ok(bytes) => filled += bytes,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(fault("reading", &path, &e)),
-            }
-        }
-        Ok(filled)
+        let read = || read_at(file, offset_bytes, into);
+        faults::call(Step::Read, &path, read).map_err(|e| fault("reading", &path, &e))
     }
+}
+
+/// Fills `into`, up to the file's end.
+fn read_at(file: &File, offset_bytes: u64, into: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < into.len() {
+        match file.read_at(&mut into[filled..], offset_bytes + filled as u64) {
+            Ok(0) => break,
+            Ok(bytes) => filled += bytes,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(filled)
 }
 
 /// A file's name in its directory.

@@ -10,6 +10,10 @@
 pub mod clock;
 pub mod codec;
 pub mod cpu;
+#[cfg(feature = "faults")]
+pub mod faults;
+#[cfg(not(feature = "faults"))]
+mod faults;
 pub mod files;
 pub mod hot_alloc;
 pub mod memory;

@@ -25,6 +25,8 @@ mod sequencer;
 pub mod session;
 mod shadow;
 pub mod snapshot;
+#[cfg(test)]
+mod testing;
 mod throttle;
 
 pub use assemble::{Assembled, Assembly, Handles, Ports, SINGLE_NODE_TERM, assemble};

@@ -122,7 +122,7 @@ where
         }
     }
     for (slot, session) in machine.sessions().iter().enumerate() {
-        egress.begin(SessionSlot(slot as u32), session.next_number);
+        egress.go_on(SessionSlot(slot as u32), session.next_number);
     }
     let began = clock.now().mono;
     let replayed = replay(plan, log, &point, &mut machine, egress);

@@ -2,7 +2,8 @@
 //! fast book.
 //!
 //! Inputs -> outputs: a book between two records <-> counters, slots, orders in the list's order.
-//! Invariants: as for the fast book: whatever the bytes, no panic, and nothing larger than the plan.
+//! Invariants: as for the fast book: whatever the bytes, no panic, and nothing larger than the
+//! plan.
 //! Limits: time in proportion to the plan's slots, and to the square of the live orders.
 //! Not here: a version. The form is for tests and simulation, and outlives no process.
 

@@ -109,8 +109,8 @@ impl Parts {
             count: u32,
         ) -> Vec<T> {
             let mut rows = Vec::new();
-            read_rows(from, section, count, |row: &T| {
-                rows.push(*row);
+            take_rows(from, section, count, |part: &[T]| {
+                rows.extend(part);
                 Ok(())
             })
             .unwrap();
@@ -133,9 +133,7 @@ impl Parts {
 
     fn bytes(&self) -> Vec<u8> {
         fn put<T: IntoBytes + Immutable + Copy>(out: &mut Held, section: Section, rows: &[T]) {
-            let mut writer = RowWriter::begin(out, section, rows.len() as u32);
-            rows.iter().for_each(|row| writer.push(*row));
-            writer.end();
+            put_rows(out, section, rows.len() as u32, rows.iter().copied());
         }
         let mut out = Held(self.head.as_bytes().to_vec());
         put(&mut out, Section::Symbols, &self.symbols);
@@ -277,10 +275,10 @@ refuses! {
         parts.orders[0].slot = 6;
     };
     two_orders_in_a_slot("an order's slot is not to be had"): |parts| parts.orders[0].slot = 0;
-    an_order_in_an_unused_slot("an order's slot was never used"): |parts| {
+    an_order_in_an_unused_slot("an order's slot is not to be had"): |parts| {
         parts.orders[0].slot = 7;
     };
-    an_order_nowhere("an order's slot was never used"): |parts| parts.orders[0].slot = u32::MAX;
+    an_order_nowhere("an order's slot is not to be had"): |parts| parts.orders[0].slot = u32::MAX;
     an_unknown_symbol("an order's symbol is unknown"): |parts| {
         parts.orders[0].symbol = SymbolId(2);
     };

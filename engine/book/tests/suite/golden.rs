@@ -2,10 +2,14 @@
 //!
 //! ```text
 //! plan orders 8 levels 4 tick 1 lot 1        sizes; begins a new, empty venue
-//! > A new 1 buy 10@100 [ioc|day] [symbol 2]  session A enters order 1; `10@mkt` is a market order
+//! > A new 1 buy 10@100 [ioc|day] [symbol 2]  session A enters order 1; `10@mkt` is a market order;
+//!                                            `account 7` may follow, here and below
 //! > A cancel 9 of 1 [sell] [symbol 2]        session A, request 9, by OrigClOrdID 1
 //! > A cancel 9 of #1                         the same by the OrderID that A's 1 was given last
 //! > A replace 2 of 1 15@101 [ioc]            request and new name 2; total quantity, price
+//! > A mass 9 all|one [buy|sell] [symbol 2]   request 9 cancels all of A's, or those of one symbol
+//! > A status 1 [sell] [symbol 2]             how does A's order 1 stand? `#1` as above
+//! > A end                                    A lost its connection: all it has is cancelled
 //! < A New 1 buy 10@100                       a report; all of the command's, in order
 //! =                                          the book of symbol 1 as it is now (`= 2`: of 2)
 //!        102  5/B2 7/A3                      price, then the queue: what is left / whose
@@ -15,7 +19,8 @@
 //! ```
 
 use crate::support::{Subject, Venue, both, line, plan, spec};
-use crate::support::{cancel, cancel_of, enter, limit, replace, replace_of};
+use crate::support::{all_orders, cancel, cancel_of, enter, limit, mass_action};
+use crate::support::{order_status, replace, replace_of, status_of};
 use gavel_contract::BookPlan;
 use gavel_types::*;
 use std::collections::HashMap;
@@ -42,10 +47,15 @@ impl<M: Subject> Player<M> {
     fn play(&mut self, text: &str) -> Vec<String> {
         let words: Vec<&str> = text.split_whitespace().collect();
         let session = u32::from(words[0].as_bytes()[0] - b'A');
-        let name: u64 = words[2].parse().unwrap();
+        if words[1] == "end" {
+            return self.venue.end_session(session).iter().map(line).collect();
+        }
+        let name: u64 = words[2].trim_start_matches('#').parse().unwrap();
         let (command, side, symbol) = match words[1] {
             "new" => new_order(session, name, &words[3..]),
             "cancel" | "replace" => self.request(session, name, &words),
+            "mass" => (mass_of(session, name, &words[3..]), Side::Buy, 0),
+            "status" => (self.status(session, name, &words), Side::Buy, 0),
             other => panic!("no such command: {other}"),
         };
         let reports = self.venue.run(command);
@@ -95,6 +105,25 @@ impl<M: Subject> Player<M> {
         (command, known.side, known.symbol)
     }
 
+    fn status(&self, session: u32, name: u64, words: &[&str]) -> Command {
+        let known = self.known.get(&(session, name)).copied();
+        let side = known.map_or(Side::Buy, |known| known.side);
+        let mut request = status_of(name, side);
+        if let (true, Some(known)) = (words[2].starts_with('#'), known) {
+            request = OrderStatusQuery { order_id: known.order_id, ..status_of(0, side) };
+        }
+        let mut rest = words[3..].iter();
+        while let Some(word) = rest.next() {
+            match *word {
+                "buy" => request.side = Side::Buy,
+                "sell" => request.side = Side::Sell,
+                "symbol" => request.symbol = SymbolId(rest.next().unwrap().parse().unwrap()),
+                other => panic!("no such word: {other}"),
+            }
+        }
+        order_status(session, request)
+    }
+
     /// The book as the texts draw it: asks from the highest down, the spread, bids.
     fn draw(&mut self, symbol: u32) -> Vec<String> {
         let mut rows: [Vec<(i64, u64, String)>; 2] = Default::default();
@@ -133,10 +162,28 @@ fn new_order(session: u32, name: u64, words: &[&str]) -> (Command, Side, u32) {
             "ioc" => order.time_in_force = TimeInForce::Ioc,
             "day" => order.time_in_force = TimeInForce::Day,
             "symbol" => order.symbol = SymbolId(rest.next().unwrap().parse().unwrap()),
+            "account" => order.account = Account(rest.next().unwrap().parse().unwrap()),
             other => panic!("no such word: {other}"),
         }
     }
     (enter(session, order), side, order.symbol.0)
+}
+
+fn mass_of(session: u32, name: u64, words: &[&str]) -> Command {
+    let mut request = MassAction { symbol: SymbolId(1), ..all_orders(name) };
+    let mut rest = words.iter();
+    while let Some(word) = rest.next() {
+        match *word {
+            "all" => request.scope = MassActionScope::AllOrders,
+            "one" => request.scope = MassActionScope::Security,
+            "buy" => request.side = Side::Buy.code(),
+            "sell" => request.side = Side::Sell.code(),
+            "symbol" => request.symbol = SymbolId(rest.next().unwrap().parse().unwrap()),
+            "account" => request.account = Account(rest.next().unwrap().parse().unwrap()),
+            other => panic!("no such word: {other}"),
+        }
+    }
+    mass_action(session, request)
 }
 
 fn quantity_at_price(text: &str) -> (u64, i64) {
@@ -192,7 +239,7 @@ fn the_texts_hold<M: Subject>() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).collect();
     files.sort();
-    assert!(files.len() >= 4, "the texts are there");
+    assert!(files.len() >= 6, "the texts are there");
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
         let actual = replay::<M>(&text);

@@ -7,5 +7,7 @@ mod day;
 mod examples;
 mod golden;
 mod limits;
+mod mass;
+mod state;
 mod support;
 mod twins;

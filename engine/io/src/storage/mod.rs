@@ -13,6 +13,7 @@ mod directory;
 pub(crate) mod fault;
 mod identity;
 mod prepare;
+mod probe;
 mod segment;
 mod store;
 mod tailing;
@@ -63,6 +64,8 @@ pub struct StoreOptions {
     pub buffer_bytes: usize,
     /// Bytes of each segment, a multiple of 4,096.
     pub segment_bytes: u64,
+    /// Segments that are not needed any more and are kept to be used again; more are removed.
+    pub freed_segments_max: usize,
     /// How io_uring tells of completions.
     pub uring: UringFlavour,
     /// CPUs for the store's own threads and io_uring's workers; empty: wherever the maker may run.
@@ -90,6 +93,7 @@ impl StoreOptions {
             buffers,
             buffer_bytes,
             segment_bytes,
+            freed_segments_max: 2,
             uring: UringFlavour::Plain,
             housekeeping_cpus: Vec::new(),
             writer_spin_us: 0,

@@ -4,14 +4,14 @@
 //! Invariants: what a completed write wrote is read, never an older page. Where the filesystem
 //! refuses O_DIRECT the writer has no way past the page cache either, so reading through it finds
 //! what was written.
-//! Limits: one segment open; [`CHUNK_BYTES`] a system call; no allocation after construction but
-//! for a path when a segment is opened, and for a fault's text.
+//! Limits: one segment open; [`CHUNK_BYTES`] a system call; a path is made for each.
 //! Not here: how far the log is durable, what is in it (gavel-journal's tail).
 //! Source: open(2) O_DIRECT.
 
 use super::buffers::{ALIGNMENT_BYTES, Buffers};
 use super::fault::fault;
 use super::segment::{file_name, list};
+use crate::faults::{self, Step};
 use gavel_contract::{BufferId, LogReader, SegmentInfo, SegmentNo, StoreFault};
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -59,7 +59,11 @@ impl TailingReader {
         }
         self.open = None;
         let path = self.path(segment);
-        let open = |flags| OpenOptions::new().read(true).custom_flags(flags).open(&path);
+        let open = |flags| {
+            faults::call(Step::Open, &path, || {
+                OpenOptions::new().read(true).custom_flags(flags).open(&path)
+            })
+        };
         let file = match if self.direct { open(libc::O_DIRECT) } else { open(0) } {
             Err(e) if self.direct && e.raw_os_error() == Some(libc::EINVAL) => {
                 self.direct = false;
@@ -74,15 +78,16 @@ impl TailingReader {
     /// Fills the piece from an aligned place on; returns how many bytes there were, at most `len`.
     fn fill(&mut self, segment: SegmentNo, at: u64, len: usize) -> Result<usize, StoreFault> {
         self.open(segment)?;
+        let path = self.path(segment);
         let (_, file) = self.open.as_ref().expect("the segment was just opened");
         let into = &mut self.piece.bytes(BufferId(0))[..len];
         loop {
-            match file.read_at(into, at) {
+            match faults::call(Step::Read, &path, || file.read_at(into, at)) {
                 Ok(bytes) => return Ok(bytes),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => {
                     let doing = format!("reading at byte {at} of");
-                    return Err(fault(&doing, &self.path(segment), &e));
+                    return Err(fault(&doing, &path, &e));
                 }
             }
         }

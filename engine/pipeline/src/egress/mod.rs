@@ -162,7 +162,7 @@ impl<P: Port> Egress<P> {
     }
 
     /// A session of a restored state goes on at `next`.
-    pub(crate) fn begin(&mut self, slot: SessionSlot, next: ReportNo) {
+    pub(crate) fn go_on(&mut self, slot: SessionSlot, next: ReportNo) {
         self.windows.begin(slot, next);
     }
 

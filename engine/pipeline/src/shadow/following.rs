@@ -16,7 +16,7 @@ use gavel_contract::{
 use gavel_journal::recovery::LogPoint;
 use gavel_journal::tail::Tail;
 use gavel_link::Position;
-use gavel_types::{CommandKind, Index, LogRecord, Nanos, Report, SessionSlot};
+use gavel_types::{Index, LogRecord, Nanos, Report, ReportBody, SessionSlot};
 
 /// Longest time between two attempts at a snapshot (ns).
 const RETRY_NS_MAX: u64 = 300_000_000_000;
@@ -54,7 +54,11 @@ impl<F: FileStore, C: Codec> Outbox for Gather<'_, F, C> {
     }
 
     fn push(&mut self, report: Report) {
-        self.store.gather(&report, self.files, self.codec);
+        if report.is_sequenced() {
+            self.store.gather(&report, self.files, self.codec);
+        } else if let Ok(ReportBody::NegotiationAccepted(body)) = report.parse() {
+            self.store.begin(body.slot, body.uuid);
+        }
     }
 }
 
@@ -127,9 +131,6 @@ impl<M: Machine, R: LogReader> Following<M, R> {
             let taken = tail.next(limit, &mut |record: &LogRecord| {
                 let progress = machine.apply(record, &mut Gather { store, files, codec });
                 assert!(progress == Progress::Done, "nothing pauses when there is room");
-                if record.command.kind == CommandKind::Negotiate.code() {
-                    store.follow(machine.sessions());
-                }
             });
             match taken {
                 Ok(Some(_)) => blocks += 1,

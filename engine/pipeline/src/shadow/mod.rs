@@ -350,7 +350,7 @@ where
 }
 
 /// Time does not pass for whoever has no need of it.
-struct NoTime;
+pub(crate) struct NoTime;
 
 impl Clock for NoTime {
     fn now(&self) -> Now {

@@ -22,7 +22,6 @@ mod serve;
 mod tests;
 
 pub(crate) use crate::fetch::PAGE_BYTES;
-use crate::session::Session;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec;
@@ -182,19 +181,18 @@ impl ReportStore {
         self.files.iter().map(|file| file.bytes).sum()
     }
 
-    /// Follows the table of sessions: who is new begins with nothing stored.
-    pub(super) fn follow(&mut self, sessions: &[Session]) {
-        for (slot, session) in sessions.iter().enumerate() {
-            match self.histories.get_mut(slot) {
-                None => self.histories.push(History::new(session.uuid, session.next_number)),
-                Some(known) => {
-                    if known.uuid != session.uuid || known.next != session.next_number {
-                        self.gathered_bytes -= known.gathered.len();
-                        *known = History::new(session.uuid, session.next_number);
-                    }
-                }
-            }
+    /// A session takes the slot: what an earlier one of that slot was told is nobody's now.
+    pub(super) fn begin(&mut self, slot: SessionSlot, uuid: SessionUuid) {
+        self.go_on(slot.0 as usize, uuid, ReportNo(1));
+    }
+
+    fn go_on(&mut self, slot: usize, uuid: SessionUuid, next: ReportNo) {
+        while self.histories.len() <= slot {
+            self.histories.push(History::new(SessionUuid::default(), ReportNo(1)));
         }
+        let fresh = History::new(uuid, next);
+        let old = core::mem::replace(&mut self.histories[slot], fresh);
+        self.gathered_bytes -= old.gathered.len();
     }
 
     /// Takes in the next report of a session. Chunks that are full are written.

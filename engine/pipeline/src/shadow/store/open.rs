@@ -22,7 +22,9 @@ impl ReportStore {
         let mut store = Self::empty(plan);
         let last = if store.is_off() { 0 } else { last };
         store.number = last + 1;
-        store.follow(sessions);
+        for (slot, session) in sessions.iter().enumerate() {
+            store.go_on(slot, session.uuid, session.next_number);
+        }
         let mut found = numbers(&files.list()?);
         found.sort_unstable_by_key(|(number, _)| *number);
         for (number, bytes) in found {
