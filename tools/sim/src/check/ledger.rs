@@ -169,9 +169,9 @@ fn sequenced(body: &SequencedBody<'_>) -> &'static str {
         SequencedBody::Replaced(_) => "Replaced",
         SequencedBody::Rejected(_) => "Rejected",
         SequencedBody::CancelReject(_) => "CancelReject",
-        SequencedBody::MarketData(_) => "MarketData",
         SequencedBody::MassAction(_) => "MassAction",
         SequencedBody::Status(_) => "Status",
+        SequencedBody::MarketData(_) => "MarketData",
     }
 }
 
@@ -181,9 +181,9 @@ fn unsequenced(message: &ServerMessage<'_>) -> &'static str {
         ServerMessage::NegotiationReject { .. } => "NegotiationReject",
         ServerMessage::EstablishmentAck(_) => "EstablishmentAck",
         ServerMessage::EstablishmentReject { .. } => "EstablishmentReject",
-        ServerMessage::Sequence { .. } => "Sequence",
         ServerMessage::Challenge { .. } => "Challenge",
         ServerMessage::FinishedReceiving { .. } => "FinishedReceiving",
+        ServerMessage::Sequence { .. } => "Sequence",
         ServerMessage::Retransmission { .. } => "Retransmission",
         ServerMessage::RetransmitReject { .. } => "RetransmitReject",
         ServerMessage::Terminate { .. } => "Terminate",
