@@ -1,12 +1,11 @@
 //! A client: the SDK's own state machine on simulated sockets, with a trader behind it.
 //!
 //! Inputs -> outputs: its turn -> bytes on its socket; what it receives goes to the checkers first.
-//! Invariants: delivered reports are numbered without a gap; whatever ends the session for good is
-//! a violation, since no legal fault may.
+//! Invariants: whatever ends the session for good is a violation, since no legal fault may.
 //! Limits: [`IN_FLIGHT_MAX`], [`READ_BYTES`].
 //! Not here: the session's rules (gavel-client), what is asked for (flow.rs).
 
-use crate::check::{Asked, Checkers, Shared, Verdict, Violation};
+use crate::check::{Asked, Checkers, Delivery, Shared, Verdict, Violation};
 use crate::flow::Flow;
 use crate::mutation::Mutation;
 use crate::net::{Net, Socket};
@@ -50,8 +49,8 @@ pub struct SimClient {
     seen: usize,
     life: u32,
     saved: Option<Checkpoint>,
-    /// Number of the next report to be delivered.
-    next_report: u64,
+    /// What its application was given.
+    delivery: Delivery,
     flow: Flow,
     dial_at: Nanos,
     act_at: Nanos,
@@ -109,7 +108,7 @@ impl SimClient {
             seen: 0,
             life: 1,
             saved: None,
-            next_report: 1,
+            delivery: Delivery::new(limits.history_may_be_lost),
             flow: Flow::default(),
             dial_at: Nanos(0),
             act_at: Nanos(0),
@@ -205,7 +204,10 @@ impl SimClient {
         }
         self.session = Some(session);
         self.input = input;
-        turn.checkers.borrow_mut().judge(verdict);
+        let of_client = |v: Violation| {
+            Violation::new(v.checker, format!("client {}: {}", self.client, v.what))
+        };
+        turn.checkers.borrow_mut().judge(verdict.map_err(of_client));
         match outcome {
             Ok(read) => {
                 self.input.drain(..read);
@@ -229,8 +231,6 @@ impl SimClient {
         let client = self.client;
         match event {
             Event::Report(report) => {
-                let (number, expected) = (report.number.0, self.next_report);
-                self.next_report = number + 1;
                 self.flow.on_report(&report.body);
                 if self.mutation == Some(Mutation::SdkRenumbers)
                     && let crate::check::Says::Answered(asked) =
@@ -238,19 +238,13 @@ impl SimClient {
                 {
                     self.unanswered.retain(|message| Asked::of(message) != asked);
                 }
-                if number != expected {
-                    return fail(format!(
-                        "client {client} was given {number} after {expected} - 1"
-                    ));
-                }
+                return self.delivery.on_report(report.number.0);
             }
             Event::HistoryLost { from, until } => {
-                if !self.limits.history_may_be_lost {
-                    return fail(format!("client {client} lost {from} to {until} for good"));
-                }
-                self.next_report = until.0;
-                checkers.borrow_mut().sights.see("HistoryLost");
-                checkers.borrow_mut().ledger.session(client).skip(until.0);
+                let checkers = &mut *checkers.borrow_mut();
+                checkers.sights.see("HistoryLost");
+                checkers.ledger.session(client).skip(until.0);
+                return self.delivery.on_lost(from.0, until.0);
             }
             Event::RolledBack { last, .. } => {
                 return fail(format!("client {client} was rolled back behind {last:?}"));
@@ -262,10 +256,10 @@ impl SimClient {
                 self.again = self.mutation == Some(Mutation::SdkRenumbers);
                 note(checkers, client, "is established");
             }
-            Event::Finished { .. } => {
-                return fail(format!("client {client} is finished, and never said so"));
-            }
-            Event::IntakeStopped(_) | Event::IntakeResumed | Event::Disconnected(_) => {}
+            Event::IntakeStopped(_)
+            | Event::IntakeResumed
+            | Event::Disconnected(_)
+            | Event::Finished { .. } => {}
         }
         Ok(())
     }
@@ -382,7 +376,7 @@ impl SimClient {
 
     fn revive(&mut self, checkers: &Shared) {
         self.life += 1;
-        self.next_report = self.saved.map_or(1, |saved| saved.last.number.0 + 1);
+        self.delivery.on_life(self.saved.map_or(0, |saved| saved.last.number.0));
         let config = ClientConfig { resume: self.saved, ..self.config.clone() };
         self.session = Some(Initiator::new(&config));
         self.input.clear();
@@ -406,7 +400,7 @@ impl SimClient {
             self.client,
             session.is_established(),
             session.in_flight(),
-            self.next_report
+            self.delivery.next()
         )
     }
 
@@ -416,10 +410,10 @@ impl SimClient {
         self.life
     }
 
-    /// Number of the next report that it will be given.
+    /// What its application was given.
     #[must_use]
-    pub fn next_report(&self) -> u64 {
-        self.next_report
+    pub fn delivery(&self) -> &Delivery {
+        &self.delivery
     }
 }
 

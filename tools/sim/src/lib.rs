@@ -20,6 +20,7 @@
 
 pub mod check;
 pub mod client;
+pub mod countdown;
 pub mod crash;
 pub mod faults;
 pub mod flow;
@@ -36,6 +37,7 @@ pub mod timeline;
 mod weather;
 pub mod world;
 
+pub use countdown::FailCall;
 pub use faults::{Fault, FaultCounts};
 pub use mutation::Mutation;
 pub use profile::{PROFILES, Profile};

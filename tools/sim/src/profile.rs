@@ -7,7 +7,8 @@
 use crate::faults::Fault;
 use crate::random::Random;
 use gavel_contract::{
-    AckRule, BookPlan, JournalPlan, Plan, RetransmitPlan, RingPlan, SessionPlan, SymbolSpec,
+    AckRule, BookPlan, JournalPlan, Plan, ReportStorePlan, RetransmitPlan, RingPlan, SessionPlan,
+    SnapshotPlan, SymbolSpec,
 };
 use gavel_types::{Price, Qty, SymbolId};
 
@@ -34,9 +35,11 @@ pub struct Profile {
     pub fault_one_in_steps: u64,
     /// How often each fault is the one.
     pub faults: &'static [(Fault, u32)],
-    /// Rings, sockets and retransmission windows are as small as they may be: history may be lost,
-    /// if the client is told.
+    /// Rings, sockets and windows are as small as they may be.
     pub is_tight: bool,
+    /// Reports may be lost, if the client is told: little is stored of them, and calls to files
+    /// fail.
+    pub is_lossy: bool,
 }
 
 const ALL_FAULTS: &[(Fault, u32)] = &[
@@ -51,6 +54,23 @@ const ALL_FAULTS: &[(Fault, u32)] = &[
     (Fault::ClientStalls, 4),
     (Fault::AgentSleeps, 6),
     (Fault::ClockSteps, 2),
+    (Fault::SnapshotRots, 2),
+];
+
+const FILE_FAULTS_TOO: &[(Fault, u32)] = &[
+    (Fault::CrashNode, 2),
+    (Fault::CrashAtCall, 6),
+    (Fault::StopNode, 1),
+    (Fault::WriteFails, 1),
+    (Fault::SlowDisk, 4),
+    (Fault::FullDisk, 3),
+    (Fault::CutConnection, 6),
+    (Fault::ClientDies, 5),
+    (Fault::ClientStalls, 4),
+    (Fault::AgentSleeps, 6),
+    (Fault::ClockSteps, 2),
+    (Fault::SnapshotRots, 2),
+    (Fault::FileCallFails, 6),
 ];
 
 /// All profiles; the first is the one that runs unless another is named.
@@ -64,6 +84,7 @@ pub const PROFILES: &[Profile] = &[
         fault_one_in_steps: 8_000,
         faults: ALL_FAULTS,
         is_tight: false,
+        is_lossy: false,
     },
     Profile {
         name: "calm",
@@ -74,6 +95,7 @@ pub const PROFILES: &[Profile] = &[
         fault_one_in_steps: 8_000,
         faults: &[],
         is_tight: false,
+        is_lossy: false,
     },
     Profile {
         name: "crash",
@@ -82,8 +104,14 @@ pub const PROFILES: &[Profile] = &[
         commands: 5_000,
         seconds: 60,
         fault_one_in_steps: 3_000,
-        faults: &[(Fault::CrashNode, 1), (Fault::CrashAtCall, 8), (Fault::WriteFails, 1)],
+        faults: &[
+            (Fault::CrashNode, 1),
+            (Fault::CrashAtCall, 8),
+            (Fault::WriteFails, 1),
+            (Fault::SnapshotRots, 1),
+        ],
         is_tight: false,
+        is_lossy: false,
     },
     Profile {
         name: "clients",
@@ -97,8 +125,10 @@ pub const PROFILES: &[Profile] = &[
             (Fault::ClientDies, 6),
             (Fault::ClientStalls, 4),
             (Fault::CrashAtCall, 1),
+            (Fault::SnapshotRots, 1),
         ],
         is_tight: false,
+        is_lossy: false,
     },
     Profile {
         name: "single",
@@ -109,16 +139,29 @@ pub const PROFILES: &[Profile] = &[
         fault_one_in_steps: 6_000,
         faults: ALL_FAULTS,
         is_tight: false,
+        is_lossy: false,
     },
     Profile {
         name: "tight",
-        about: "as storm, with the smallest rings, sockets and windows",
+        about: "as storm, with the smallest rings, sockets and windows, and files that fail",
         clients: 5,
         commands: 5_000,
         seconds: 60,
         fault_one_in_steps: 8_000,
-        faults: ALL_FAULTS,
+        faults: FILE_FAULTS_TOO,
         is_tight: true,
+        is_lossy: true,
+    },
+    Profile {
+        name: "countdown",
+        about: "short worlds, so that each of their storage calls can fail in turn",
+        clients: 2,
+        commands: 300,
+        seconds: 1,
+        fault_one_in_steps: 8_000,
+        faults: &[(Fault::CrashNode, 1), (Fault::StopNode, 1)],
+        is_tight: false,
+        is_lossy: false,
     },
 ];
 
@@ -174,7 +217,7 @@ impl Profile {
                 needs_credentials: false,
             },
             retransmit: RetransmitPlan {
-                pool_bytes: if self.is_tight { 128 << 10 } else { 8 << 20 },
+                pool_bytes: if self.is_tight { 128 << 10 } else { (256 << 10) << random.below(3) },
                 chunk_bytes: 8 << 10,
                 lag_max_bytes: if self.is_tight { 8 << 10 } else { 32 << 10 },
             },
@@ -184,6 +227,16 @@ impl Profile {
                 blocks_in_flight_max: random.between(1, 8) as usize,
                 seal_after_ms: random.between(1, 50) as u32,
                 full_retry_ms: random.between(1, 50) as u32,
+            },
+            snapshot: SnapshotPlan {
+                every_records: random.between(40, 600),
+                keep: random.between(1, 3) as u32,
+                retry_ms: random.between(1, 50) as u32,
+            },
+            reports: ReportStorePlan {
+                bytes_max: if self.is_lossy { 256 << 10 } else { 64 << 20 },
+                gather_bytes_max: (64 << 10) << random.below(4),
+                pages: random.between(1, 8) as usize,
             },
             ring,
             ack: AckRule::Local,

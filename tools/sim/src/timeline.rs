@@ -75,6 +75,21 @@ pub enum Happened {
         /// How.
         what: String,
     },
+    /// A snapshot was announced.
+    Snapshot {
+        /// Of the state after this record.
+        index: u64,
+    },
+    /// The log's head was given up.
+    GivenUp {
+        /// The segments below.
+        below: u64,
+    },
+    /// The shadow has something to say.
+    Shadow {
+        /// What.
+        what: String,
+    },
     /// The world did something to somebody.
     Fault {
         /// What.
@@ -112,6 +127,12 @@ impl Happened {
             Self::Started { incarnation, last, cut } => {
                 words([9, *incarnation, *last, cut.len() as u64]);
             }
+            Self::Snapshot { index } => words([10, *index, 0, 0]),
+            Self::GivenUp { below } => words([11, *below, 0, 0]),
+            Self::Shadow { what } => {
+                words([12, what.len() as u64, 0, 0]);
+                hash.update(what.as_bytes());
+            }
         }
     }
 }
@@ -124,6 +145,7 @@ impl Timeline {
 
     /// Notes an event.
     pub fn note(&mut self, happened: Happened) {
+        if std::env::var_os("DBG").is_some() && matches!(happened, Happened::Snapshot{..}|Happened::GivenUp{..}|Happened::Shadow{..}|Happened::Fault{..}|Happened::Started{..}) { eprintln!("DBG {} {:?}", self.step, happened); }
         self.hash.update(&self.step.to_le_bytes());
         self.hash.update(&self.time.0.to_le_bytes());
         happened.hash(&mut self.hash);

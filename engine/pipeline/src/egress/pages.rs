@@ -77,7 +77,9 @@ impl<P: Port> Egress<P> {
         }
         let want = link.wanted(&self.windows);
         let fits = match (&want, &link.page) {
-            (Some(want), Some((flow, page))) => want.flow == *flow && want.from == page.first,
+            (Some(want), Some((flow, page))) => {
+                want.flow == *flow && want.from == page.first && !page.frames().is_empty()
+            }
             _ => false,
         };
         if !fits && let Some((_, page)) = link.page.take() {
