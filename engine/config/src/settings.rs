@@ -430,7 +430,7 @@ mod tests {
     }
 
     /// (text, line, part of the message)
-    const WRONG: [(&str, Option<usize>, &str); 1 + 12 + 3 + 2] = [
+    const WRONG: [(&str, Option<usize>, &str); 1 + 14 + 3] = [
         ("[node]\ndata_dirr = 'x'", Some(2), "unknown field `data_dirr`"),
         ("[rings]\n\nexecutor_to_egress = 1000", Some(3), "such as 1024"),
         ("[orders]\nlisten = 'localhost'", Some(2), "not an address"),
