@@ -31,6 +31,11 @@ section!(Sessions {
     sessions_max: u32 = 256,
     keepalive_min_ms: u32 = 100,
     keepalive_max_ms: u32 = 60_000,
+    cod_window_max_ms: u32 = 60_000,
+    idle_expiry_s: u64 = 604_800,
+    throttle_per_s: u32 = 0,
+    throttle_burst: u32 = 100,
+    keys: String = String::new(),
 });
 section!(Retransmit { pool_mib: u32 = 64, lag_max_mib: u32 = 16 });
 section!(Journal {

@@ -11,11 +11,13 @@
 mod decimal;
 mod error;
 mod file;
+mod keys;
 mod settings;
 mod topology;
 
 pub use decimal::parse_decimal;
 pub use error::ConfigError;
+pub use keys::parse_keys;
 pub use settings::{DurableMode, HotAlloc, Settings};
 pub use topology::{AGENTS, Host, Idle, Tile, TileCpu, Topology};
 

@@ -62,6 +62,8 @@ pub struct Settings {
     pub durable_mode: DurableMode,
     /// Most bytes a second written of snapshots and stored reports; 0 for no bound.
     pub files_bytes_per_s_max: u64,
+    /// Where the keys are that may open sessions; none: anybody may.
+    pub keys: Option<PathBuf>,
     /// Every limit.
     pub plan: Plan,
 }
@@ -69,6 +71,8 @@ pub struct Settings {
 const MIB: usize = 1 << 20;
 /// Unit in which sessions take retransmission memory.
 const CHUNK_BYTES: usize = 64 << 10;
+/// Ten years.
+const IDLE_EXPIRY_S_MAX: u64 = 10 * 365 * 86_400;
 /// Least depth of a ring that the gateway writes to.
 const GATEWAY_RING_MIN: usize = GATEWAY_ROOM_MIN.next_power_of_two();
 
@@ -168,6 +172,7 @@ impl Check<'_> {
             listen,
             durable_mode,
             files_bytes_per_s_max: u64::from(raw.snapshots.write_mib_per_s_max) * MIB as u64,
+            keys: Some(&raw.sessions.keys).filter(|path| !path.is_empty()).map(PathBuf::from),
             plan: self.plan(raw)?,
         })
     }
@@ -213,6 +218,28 @@ impl Check<'_> {
                 orders.establish_timeout_ms,
                 (100, 600_000),
             )?,
+            cod_window_max_ms: self.range(
+                ("sessions", "cod_window_max_ms"),
+                sessions.cod_window_max_ms,
+                (0, 3_600_000),
+            )?,
+            idle_expiry_ms: 1_000
+                * self.range(
+                    ("sessions", "idle_expiry_s"),
+                    sessions.idle_expiry_s,
+                    (0, IDLE_EXPIRY_S_MAX),
+                )?,
+            throttle_per_s: self.range(
+                ("sessions", "throttle_per_s"),
+                sessions.throttle_per_s,
+                (0, 10_000_000),
+            )?,
+            throttle_burst: self.range(
+                ("sessions", "throttle_burst"),
+                sessions.throttle_burst,
+                (1, 1_000_000),
+            )?,
+            needs_credentials: !sessions.keys.is_empty(),
         })
     }
 
@@ -403,7 +430,7 @@ mod tests {
     }
 
     /// (text, line, part of the message)
-    const WRONG: [(&str, Option<usize>, &str); 1 + 12 + 3] = [
+    const WRONG: [(&str, Option<usize>, &str); 1 + 14 + 3] = [
         ("[node]\ndata_dirr = 'x'", Some(2), "unknown field `data_dirr`"),
         ("[rings]\n\nexecutor_to_egress = 1000", Some(3), "such as 1024"),
         ("[orders]\nlisten = 'localhost'", Some(2), "not an address"),
@@ -421,6 +448,8 @@ mod tests {
         ("[snapshots]\nkeep = 0", Some(2), "between 1 and"),
         ("[reports]\n\npages = 0", Some(3), "between 1 and"),
         ("[reports]\nstore_mib = 1\ngather_mib = 0", Some(3), "between 1 and"),
+        ("[sessions]\ncod_window_max_ms = 4_000_000", Some(2), "between 0 and 3600000"),
+        ("[sessions]\nthrottle_burst = 0", Some(2), "between 1 and"),
         ("[journal]\nsegment_mib = 'big'", Some(2), "invalid type"),
         (
             "[[symbol]]\nid=1\nname='A'\ntick='0.01'\nlot=1\nprice_min='0.01'\n\

@@ -34,6 +34,19 @@ fn fuzz_settings() {
 }
 
 #[test]
+fn fuzz_keys() {
+    let good = format!("[[key]]\nid = 1\nname = 'a'\npublic_key = '{}'\n", "ab".repeat(32));
+    bolero::check!().for_each(|bytes: &[u8]| {
+        for text in [String::from_utf8_lossy(bytes).into_owned(), spoil(&good, bytes)] {
+            if let Err(error) = gavel_config::parse_keys("fuzz.toml", &text, |_| true) {
+                points_inside(error.line, &text);
+                assert!(!error.what.is_empty() && !error.fix.is_empty());
+            }
+        }
+    });
+}
+
+#[test]
 fn fuzz_topology() {
     let pinned = Topology::built_in("pinned").unwrap();
     bolero::check!().for_each(|bytes: &[u8]| {

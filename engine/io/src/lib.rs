@@ -10,6 +10,7 @@
 pub mod clock;
 pub mod codec;
 pub mod cpu;
+pub mod credentials;
 #[cfg(feature = "faults")]
 pub mod faults;
 #[cfg(not(feature = "faults"))]

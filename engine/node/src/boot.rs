@@ -10,19 +10,20 @@ use crate::cli::Start;
 use crate::store::{Silenced, silenced};
 use crate::trace::Trace;
 use crate::watch::Watch;
-use crate::{background, exit, say, tile};
+use crate::{authenticator, background, exit, say, tile};
 use gavel_book::Book;
 use gavel_config::{DurableMode, Host, HotAlloc};
 use gavel_contract::{Agent, LogStore, Now, StoreFault};
 use gavel_io::clock::SystemClock;
 use gavel_io::codec::Zstd;
+use gavel_io::credentials::Ed25519;
 use gavel_io::files::DataFiles;
 use gavel_io::storage::{self, FileLogStore, LogDirectory, StoreOptions, TailingReader};
 use gavel_io::tcp::{self, TcpEgress, TcpIngress};
 use gavel_io::{cpu, hot_alloc, memory};
 use gavel_journal::Journal;
 use gavel_link::Position;
-use gavel_pipeline::{Assembly, Ports, assemble};
+use gavel_pipeline::{Assembly, Authenticator, Ports, assemble};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -224,6 +225,16 @@ fn run(
         ],
     };
     let stop = Arc::new(AtomicBool::new(false));
+    let mut housekeeping = Vec::new();
+    if let Some(links) = handles.authenticator.take() {
+        let verifier = Ed25519::new().map_err(|error| {
+            Failure::new(exit::USAGE, format!("randomness for challenges: {error}"))
+        })?;
+        let agent = Authenticator::new(start.keys.clone(), links, verifier);
+        let cpus = start.topology.housekeeping.clone();
+        let thread = authenticator::start(agent, clock.clone(), cpus, Arc::clone(&stop));
+        housekeeping.push(thread.map_err(|error| Failure::new(exit::USAGE, error))?);
+    }
     let mut tiles = Vec::new();
     for tile in &start.topology.tiles {
         let mut mine = Vec::new();
@@ -270,6 +281,10 @@ fn run(
     stop.store(true, Ordering::Release);
     for tile in tiles {
         tile.join();
+    }
+    for thread in housekeeping {
+        // A panic of it has been printed; what was acknowledged does not depend on it.
+        let _ = thread.join();
     }
     if let Some((trace, path)) = trace {
         trace.write(path).map_err(|error| {

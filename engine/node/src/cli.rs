@@ -2,10 +2,12 @@
 
 use crate::{boot, exit, say};
 use clap::Parser;
-use gavel_config::{ConfigError, DEFAULT_TOML, Settings, TOPOLOGIES, Topology};
+use gavel_config::{ConfigError, DEFAULT_TOML, Settings, TOPOLOGIES, Topology, parse_keys};
+use gavel_contract::SessionKey;
+use gavel_io::credentials;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Runs one durable Gavel node.
@@ -39,6 +41,10 @@ struct Args {
     /// Print the configuration manual (every key at its default) and end.
     #[arg(long)]
     print_config: bool,
+    /// Make a key for a client: write its secret to a new file, print its entry for sessions.keys, and
+    /// end.
+    #[arg(long, value_name = "FILE")]
+    make_key: Option<PathBuf>,
     /// Print the built-in topologies and end.
     #[arg(long)]
     print_topology: bool,
@@ -55,6 +61,8 @@ A node on defaults: data in ./gavel-data, orders on 127.0.0.1:9010. Stop it with
 pub struct Start {
     /// The checked configuration.
     pub settings: Settings,
+    /// The keys that may open sessions; empty where anybody may.
+    pub keys: Vec<SessionKey>,
     /// The checked topology.
     pub topology: Topology,
     /// Where to write the address when serving.
@@ -86,6 +94,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         return ExitCode::from(exit::OK);
     }
+    if let Some(path) = &args.make_key {
+        return ExitCode::from(make_key(path));
+    }
     let check = args.check;
     let code = match prepare(args) {
         Err(error) => {
@@ -107,6 +118,25 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(code)
 }
 
+fn make_key(path: &Path) -> u8 {
+    let public_key = match credentials::make_key(path) {
+        Ok(public_key) => public_key,
+        Err(error) => {
+            say::complain!("gaveld: {}: the key cannot be written: {error}", path.display());
+            return exit::USAGE;
+        }
+    };
+    let digits: String = public_key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = path.file_stem().map_or_else(|| "client".into(), |stem| stem.to_string_lossy());
+    println!(
+        "# The secret is in {}: give it to the client, and to nobody else.\n\
+         # This goes into the file that sessions.keys names; choose an id that no key ever had.\n\
+         [[key]]\nid = 1\nname = {name:?}\nrole = \"trade\"\npublic_key = \"{digits}\"",
+        path.display()
+    );
+    exit::OK
+}
+
 fn prepare(args: Args) -> Result<Start, ConfigError> {
     let mut settings = match &args.config {
         None => Settings::embedded(),
@@ -121,6 +151,13 @@ fn prepare(args: Args) -> Result<Start, ConfigError> {
     if let Some(topology) = args.topology {
         settings.topology = topology;
     }
+    let keys = match &settings.keys {
+        None => Vec::new(),
+        Some(path) => {
+            let text = read(path, "sessions.keys")?;
+            parse_keys(&path.display().to_string(), &text, credentials::is_public_key)?
+        }
+    };
     let host = boot::host();
     let name = settings.topology.clone();
     let topology = match Topology::built_in(&name) {
@@ -128,7 +165,7 @@ fn prepare(args: Args) -> Result<Start, ConfigError> {
         None => Topology::parse(&name, &read(&PathBuf::from(&name), "topology")?, &host)?,
     };
     let Args { ready_file, trace, quiet, .. } = args;
-    Ok(Start { settings, topology, ready_file, trace, quiet })
+    Ok(Start { settings, keys, topology, ready_file, trace, quiet })
 }
 
 fn read(path: &PathBuf, what: &str) -> Result<String, ConfigError> {
@@ -136,6 +173,6 @@ fn read(path: &PathBuf, what: &str) -> Result<String, ConfigError> {
         file: path.display().to_string(),
         line: None,
         what: format!("the file of {what} cannot be read: {error}"),
-        fix: "Name a file that exists, or \"shared\" or \"pinned\" for a built-in topology".into(),
+        fix: "Name a file that exists; a topology may also be \"shared\" or \"pinned\"".into(),
     })
 }

@@ -6,6 +6,7 @@
 //! Not here: anything that the simulator must run too; that is in gavel-pipeline.
 #![forbid(unsafe_code)]
 
+mod authenticator;
 mod background;
 pub mod boot;
 pub mod cli;

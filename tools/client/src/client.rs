@@ -12,6 +12,7 @@ use crate::event::{ClientError, Counters, DisconnectReason, Event, SubmitError};
 use crate::initiator::{Initiator, Now};
 use gavel_types::{Nanos, SeqNo};
 use gavel_wire::client::Application;
+use gavel_wire::frame::MAX_CLIENT_FRAME_BYTES;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::io::{self, ErrorKind, Read, Write};
@@ -80,7 +81,8 @@ impl Client {
     /// # Errors
     /// If there is no address, a limit is 0, or the system gives no readiness queue.
     pub fn connect(config: ClientConfig) -> io::Result<Self> {
-        let limits = [config.in_flight_max as u64, config.retransmit_max];
+        let limits =
+            [config.in_flight_max as u64, config.acknowledged_max as u64, config.retransmit_max];
         if config.addrs.is_empty() || limits.contains(&0) || config.keepalive_ms == 0 {
             let what = "a client needs an address, and every limit at least 1";
             return Err(io::Error::new(ErrorKind::InvalidInput, what));
@@ -151,6 +153,19 @@ impl Client {
     /// [`SubmitError`]: nothing was taken.
     pub fn submit(&mut self, message: &Application) -> Result<SeqNo, SubmitError> {
         self.session.submit(message, utc())
+    }
+
+    /// No message follows: FinishedSending is said after the last one. Poll until
+    /// [`Client::is_finished`], then [`Client::close`].
+    pub fn finish(&mut self) {
+        self.session.finish();
+    }
+
+    /// True once the engine knows that no message follows, and every report that was made before
+    /// that has been delivered.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.session.is_finished()
     }
 
     /// Sends what can be sent without waiting. A broken connection shows at the next poll.
@@ -247,8 +262,8 @@ impl Client {
         }
     }
 
-    /// After [`Event::RolledBack`]: accepts that the engine lacks what was delivered, and begins
-    /// anew. Every report that the engine has is delivered again, from number 1 on.
+    /// After [`Event::RolledBack`]: accepts that the engine lacks what was delivered, and goes back
+    /// to the last answer that survives. Reports after that are delivered as the engine has them now.
     ///
     /// # Panics
     /// If there was no rollback.
@@ -334,6 +349,13 @@ impl Client {
             _ => reason,
         };
         let was_open = matches!(self.link, Link::Open { .. });
+        if let Link::Open { stream } = &mut self.link {
+            let mut frame = [0; MAX_CLIENT_FRAME_BYTES];
+            if let Some(bytes) = self.session.farewell(reason, &mut frame) {
+                // Whether it arrives changes nothing: the connection ends here.
+                let _ = stream.write(&frame[..bytes]);
+            }
+        }
         if self.session.is_established() {
             self.lost = now;
             self.attempts = 0;

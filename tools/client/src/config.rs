@@ -1,5 +1,6 @@
 //! What a client is told before it starts, and what it can be told of an earlier life.
 
+use crate::key::Key;
 use gavel_types::{Index, ReportNo, SeqNo, SessionUuid, Term};
 use gavel_wire::client::LastReport;
 use std::net::SocketAddr;
@@ -23,6 +24,15 @@ pub struct ClientConfig {
     pub keepalive_ms: u32,
     /// Where an earlier process of this client stopped; None for a client without memory.
     pub resume: Option<Checkpoint>,
+    /// Who the client is, where the engine asks for that.
+    pub key: Option<Key>,
+    /// When the engine cancels the session's live orders: 0 never, 1 when the connection is lost, 2
+    /// when the client closes it, 3 either.
+    pub cod_type: u8,
+    /// How long after that (ms); a session that is back by then keeps them.
+    pub cod_window_ms: u64,
+    /// Most answers that are remembered, to be named if the engine loses them.
+    pub acknowledged_max: usize,
     /// Most messages that may wait for their answer; one more is refused with
     /// [`SubmitError::Full`](crate::SubmitError::Full).
     pub in_flight_max: usize,
@@ -52,6 +62,10 @@ impl ClientConfig {
             session,
             keepalive_ms: 5_000,
             resume: None,
+            key: None,
+            cod_type: 0,
+            cod_window_ms: 0,
+            acknowledged_max: 65_536,
             in_flight_max: 1_024,
             retransmit_max: 65_536,
             early_bytes: 256 << 10,

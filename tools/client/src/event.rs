@@ -1,5 +1,6 @@
 //! What a client tells its application.
 
+use crate::acknowledged::Acknowledged;
 use gavel_types::{
     EstablishmentRejectCode, IntakeReason, NegotiationRejectCode, ReportNo, SeqNo, TerminationCode,
 };
@@ -26,10 +27,26 @@ pub enum Event<'a> {
     },
     /// The engine's log does not contain the last report that this client has: reports that were
     /// delivered, and orders that were acknowledged, are gone. Nothing flows until
-    /// [`Client::confirm_rollback`](crate::Client::confirm_rollback).
+    /// [`Client::confirm_rollback`](crate::Client::confirm_rollback). None of them is sent again by
+    /// itself; what was never acknowledged is.
     RolledBack {
         /// The last report that was delivered.
         last: LastReport,
+        /// The newest answer that the log still has; all 0 if none is known. Reports after it are
+        /// delivered again, or others in their place.
+        surviving: LastReport,
+        /// The messages whose acknowledgement the log has lost, oldest first.
+        lost: &'a [Acknowledged],
+        /// These are all. If false there may be more, from before
+        /// [`ClientConfig::acknowledged_max`](crate::ClientConfig::acknowledged_max) answers or from
+        /// an earlier process.
+        is_complete: bool,
+    },
+    /// The engine knows that no message follows. Every report that was made before that has a number
+    /// below this one.
+    Finished {
+        /// That number.
+        until: ReportNo,
     },
     /// After a rollback: `count` unacknowledged messages that `submit` had numbered from `from` on
     /// are sent under numbers from `to` on.
@@ -91,6 +108,11 @@ pub enum DisconnectReason {
     /// The session may not be established. Fatal.
     #[error("the engine refused to establish the session: {0:?}")]
     EstablishmentRejected(EstablishmentRejectCode),
+    /// The engine has forgotten the session: it was away for too long, or had finished, and had no
+    /// live order. What was sent and not answered may have been applied before that. Fatal: begin a
+    /// session under another name.
+    #[error("the engine has forgotten the session, which was away for too long")]
+    SessionExpired,
     /// The engine's log does not contain what this client has.
     #[error("the engine's log lacks a report that this client has")]
     RolledBack,
@@ -119,10 +141,21 @@ impl DisconnectReason {
             Self::Terminated(code) => {
                 matches!(code, TerminationCode::Unrecognized | TerminationCode::InvalidState)
             }
-            Self::NegotiationRejected(_) | Self::EstablishmentRejected(_) | Self::Protocol(_) => {
-                true
-            }
+            Self::NegotiationRejected(_)
+            | Self::EstablishmentRejected(_)
+            | Self::SessionExpired
+            | Self::Protocol(_) => true,
             _ => false,
+        }
+    }
+
+    /// What the engine is told, if it can still be told.
+    pub(crate) fn farewell(&self) -> Option<TerminationCode> {
+        match self {
+            Self::KeepaliveTimeout | Self::AnswerTimeout => Some(TerminationCode::KeepaliveTimeout),
+            Self::Frame(_) | Self::Decode(_) => Some(TerminationCode::Unrecognized),
+            Self::Protocol(_) | Self::RetransmitRefused => Some(TerminationCode::InvalidState),
+            _ => None,
         }
     }
 }
@@ -136,6 +169,9 @@ pub enum SubmitError {
     /// The session was never established in this process, so the next number is not known yet.
     #[error("the session was never established: poll until it is")]
     NotEstablished,
+    /// The client has said that no message follows.
+    #[error("the session's flow is finished")]
+    Finished,
     /// The message has no form on the wire.
     #[error("a refused message cannot be sent")]
     NotAMessage,

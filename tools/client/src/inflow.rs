@@ -108,10 +108,10 @@ impl Inflow {
         self.end.0 - self.next.0
     }
 
-    /// Forgets everything: the reports that were delivered do not exist.
-    pub(crate) fn forget(&mut self) {
-        self.next = ReportNo(1);
-        self.last = LastReport::default();
+    /// Goes back to a report: those after it that were delivered do not exist.
+    pub(crate) fn go_back(&mut self, last: LastReport) {
+        self.next = ReportNo(last.number.0 + 1);
+        self.last = last;
         self.term = Term(0);
     }
 

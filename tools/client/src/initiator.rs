@@ -6,6 +6,9 @@
 //!    +------------------ on_disconnected -------------------------+      Halted: RolledBack
 //! ```
 //!
+//! A client with a key waits for the engine's Challenge first, and signs it in Negotiate and
+//! Establish.
+//!
 //! A session is negotiated only by a client that has neither a checkpoint nor been established
 //! before; DuplicateId then means that the engine knows the session from an earlier life, which is
 //! met by Establish from the very beginning: the engine says what it expects, and every report is
@@ -22,6 +25,7 @@
 mod flow;
 mod handshake;
 
+use crate::acknowledged::History;
 use crate::config::{Checkpoint, ClientConfig};
 use crate::event::{Counters, DisconnectReason, Event, SubmitError};
 use crate::inflow::Inflow;
@@ -29,8 +33,8 @@ use crate::pending::Pending;
 use gavel_types::{Nanos, NegotiationRejectCode, SeqNo, TerminationCode};
 use gavel_wire::acceptor::SILENCE_INTERVALS;
 use gavel_wire::client::{
-    Application, LastReport, RetransmitRequest, encode_retransmit_request, encode_sequence,
-    encode_terminate,
+    Application, LastReport, RetransmitRequest, encode_finished_sending, encode_retransmit_request,
+    encode_sequence, encode_terminate,
 };
 use gavel_wire::frame::{MAX_CLIENT_FRAME_BYTES, split_server};
 use gavel_wire::server::{self, ServerMessage};
@@ -56,6 +60,10 @@ pub type Close = DisconnectReason;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Offline,
+    /// What is to be signed has not come yet.
+    Unchallenged {
+        since: Nanos,
+    },
     Negotiating {
         since: Nanos,
     },
@@ -88,11 +96,29 @@ enum Standing {
     Over(DisconnectReason),
 }
 
+/// How the end of the client's flow stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finish {
+    /// Messages may follow.
+    No,
+    /// The application has none any more; FinishedSending follows the last one.
+    Asked,
+    /// FinishedSending was said on this connection.
+    Said,
+    /// The engine's log holds it.
+    Done,
+}
+
 /// One session of a client.
 pub struct Initiator {
     config: ClientConfig,
     state: State,
     standing: Standing,
+    finish: Finish,
+    nonce: [u8; 32],
+    history: History,
+    /// Where a rollback that is not confirmed yet goes back to.
+    surviving: LastReport,
     pending: Pending,
     inflow: Inflow,
     out: Vec<u8>,
@@ -120,6 +146,10 @@ impl Initiator {
         };
         Self {
             state: State::Offline,
+            finish: Finish::No,
+            nonce: [0; 32],
+            history: History::new(config.acknowledged_max),
+            surviving: LastReport::default(),
             standing: Standing::Unknown { next, negotiate: config.resume.is_none() },
             pending: Pending::new(config.in_flight_max),
             inflow: Inflow::new(last, config.retransmit_max, config.early_bytes),
@@ -198,6 +228,9 @@ impl Initiator {
         if matches!(self.state, State::Closing { .. }) {
             return Err(SubmitError::Halted);
         }
+        if self.finish != Finish::No {
+            return Err(SubmitError::Finished);
+        }
         if self.pending.is_full() {
             return Err(SubmitError::Full);
         }
@@ -206,15 +239,31 @@ impl Initiator {
         Ok(seq)
     }
 
-    /// The application accepts that the engine lacks what was delivered: the session begins anew.
-    /// Every report that the engine has is delivered again from number 1 on; acknowledged messages
-    /// are not sent again, unacknowledged ones are.
+    /// No message follows: the engine is told so after the last one, and again until it has heard.
+    /// What was submitted is still answered.
+    pub fn finish(&mut self) {
+        if self.finish == Finish::No {
+            self.finish = Finish::Asked;
+        }
+    }
+
+    /// True once the engine's log holds that no message follows, and every report that was made
+    /// before that has been delivered.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.finish == Finish::Done && self.inflow.missing() == 0
+    }
+
+    /// The application accepts that the engine lacks what was delivered: the session goes back to
+    /// the last answer that survives. Reports after that are delivered as the engine has them;
+    /// acknowledged messages are not sent again, unacknowledged ones are.
     ///
     /// # Panics
     /// If there was no rollback.
     pub fn confirm_rollback(&mut self) {
         assert!(self.is_rolled_back(), "only a rollback is confirmed");
-        self.inflow.forget();
+        self.inflow.go_back(self.surviving);
+        self.history.forget_after(&self.surviving);
         self.standing = Standing::Confirmed;
     }
 
@@ -237,12 +286,22 @@ impl Initiator {
         self.heard = now.mono;
         self.out.clear();
         self.out_sent = 0;
+        if self.finish == Finish::Said {
+            self.finish = Finish::Asked;
+        }
+        let halted = matches!(self.standing, Standing::RolledBack | Standing::Over(_));
+        assert!(!halted, "a halted client does not connect");
+        if self.config.key.is_some() {
+            self.state = State::Unchallenged { since: now.mono };
+        } else {
+            self.begin(now);
+        }
+    }
+
+    fn begin(&mut self, now: Now) {
         match self.standing {
             Standing::Unknown { negotiate: true, .. } => self.negotiate(now),
-            Standing::Unknown { .. } | Standing::Known | Standing::Confirmed => {
-                self.establish(now);
-            }
-            Standing::RolledBack | Standing::Over(_) => panic!("a halted client does not connect"),
+            _ => self.establish(now),
         }
     }
 
@@ -289,6 +348,16 @@ impl Initiator {
                 Some(reason) => reason,
                 None => Close::Terminated(*code),
             }),
+            (State::Unchallenged { .. }, ServerMessage::Challenge { nonce }) => {
+                self.nonce = *nonce;
+                self.begin(now);
+                Ok(())
+            }
+            // A client without a key has nothing to sign with; its request says so.
+            (
+                State::Negotiating { .. } | State::Establishing { .. },
+                ServerMessage::Challenge { .. },
+            ) if self.config.key.is_none() => Ok(()),
             (State::Negotiating { .. }, ServerMessage::NegotiationResponse { .. }) => {
                 self.establish(now);
                 Ok(())
@@ -300,8 +369,8 @@ impl Initiator {
                 self.establish(now);
                 Ok(())
             }
-            (State::Establishing { .. }, ServerMessage::EstablishmentReject { code, .. }) => {
-                self.on_establish_refused(now, *code, sink)
+            (State::Establishing { .. }, ServerMessage::EstablishmentReject(reject)) => {
+                self.on_establish_refused(now, reject, sink)
             }
             (State::Establishing { asked, .. }, ServerMessage::EstablishmentAck(ack)) => {
                 self.on_established(now, asked, ack, sink)
@@ -322,7 +391,9 @@ impl Initiator {
         let answer_ns = ns(self.config.answer_timeout_ms);
         match self.state {
             State::Offline => return Ok(()),
-            State::Negotiating { since } | State::Establishing { since, .. } => {
+            State::Unchallenged { since }
+            | State::Negotiating { since }
+            | State::Establishing { since, .. } => {
                 if now.mono.since(since) > answer_ns {
                     return Err(Close::AnswerTimeout);
                 }
@@ -342,8 +413,13 @@ impl Initiator {
                 }
                 self.fill(now);
                 if now.mono.since(self.spoke) > keepalive_ns / 2 {
-                    let next = self.pending.next_unsent();
-                    self.say(now, |out| encode_sequence(next, out));
+                    if self.finish == Finish::Said {
+                        // FIXP: the heartbeat of a flow whose end was not answered yet.
+                        self.say_finished(now);
+                    } else {
+                        let next = self.pending.next_unsent();
+                        self.say(now, |out| encode_sequence(next, out));
+                    }
                 }
             }
         }
@@ -372,6 +448,24 @@ impl Initiator {
             self.counters.sent += 1;
             self.spoke = now.mono;
         }
+        if self.finish == Finish::Asked && self.pending.unsent().is_none() {
+            self.finish = Finish::Said;
+            self.say_finished(now);
+        }
+    }
+
+    fn say_finished(&mut self, now: Now) {
+        let session = self.config.session;
+        let last = SeqNo(self.pending.next_seq().0 - 1);
+        self.say(now, |out| encode_finished_sending(session, last, out));
+    }
+
+    /// Terminate, for a connection that is given up for this reason. None if the engine is not told,
+    /// or could not tell it from the rest of a message.
+    #[must_use]
+    pub fn farewell(&self, reason: Close, out: &mut [u8]) -> Option<usize> {
+        let code = reason.farewell().filter(|_| self.out_sent == 0)?;
+        Some(encode_terminate(self.config.session, code, out))
     }
 
     fn has_room(&self, bytes: usize) -> bool {

@@ -10,7 +10,8 @@
 //! and [`Event`]s out.
 //! Invariants: a message that `submit` numbered is applied by the engine exactly once, or the
 //! client is told that it never will be; every report is delivered once, in order, without a gap,
-//! or the client is told which are lost; nothing is sent again that was answered.
+//! or the client is told which are lost; nothing is sent again that was answered, also where the
+//! engine has lost what it answered: the client is told exactly which those are.
 //! Limits: all in [`ClientConfig`]; no memory is taken after [`Client::connect`].
 //! Not here: threads (the application polls), what orders mean, market data feeds.
 //! Source: FIXP 1.1 (idempotent client flow, recoverable server flow); SAFETY 8, 17-20.
@@ -41,19 +42,23 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod acknowledged;
 mod answer;
 mod client;
 mod config;
 mod event;
 mod inflow;
 pub mod initiator;
+mod key;
 mod pending;
 mod request;
 
+pub use acknowledged::Acknowledged;
 pub use client::Client;
 pub use config::{Checkpoint, ClientConfig};
 pub use event::{ClientError, Counters, DisconnectReason, Established, Event, SubmitError};
-pub use request::Limit;
+pub use key::Key;
+pub use request::{Limit, MassCancel, StatusOf};
 
 pub use gavel_wire::client::{Application, LastReport};
 pub use gavel_wire::server::{Levels, MarketDataSnapshot, Sequenced, SequencedBody};

@@ -135,18 +135,15 @@ impl Pending {
         self.sent = self.sent.saturating_sub(count);
     }
 
-    /// Releases the oldest message if `answer` answers it.
-    pub(crate) fn release(&mut self, answer: Answer) -> Result<(), Mismatch> {
-        let fits = self.sent > 0
-            && match answer {
-                Answer::To(request) => request == self.slots[self.place(0)].request,
-                Answer::ToNumber(seq) => seq == self.first,
-            };
-        if !fits {
+    /// Releases the oldest message if `answer` answers it; says its number and its name.
+    pub(crate) fn release(&mut self, answer: Answer) -> Result<(SeqNo, u64), Mismatch> {
+        let oldest = self.slots[self.place(0)].request;
+        if self.sent == 0 || !answer.fits(oldest, self.first) {
             return Err(Mismatch);
         }
+        let released = (self.first, oldest.name);
         self.release_until(SeqNo(self.first.0 + 1));
-        Ok(())
+        Ok(released)
     }
 }
 
@@ -179,11 +176,11 @@ mod tests {
         assert_eq!(pending.release(answer(1)), Err(Mismatch), "it was not sent yet");
         pending.mark_sent();
         assert_eq!(pending.release(answer(2)), Err(Mismatch), "it is not the oldest");
-        assert_eq!(pending.release(answer(1)), Ok(()));
+        assert_eq!(pending.release(answer(1)), Ok((SeqNo(11), 1)));
         assert_eq!(pending.release(answer(2)), Err(Mismatch), "it was not sent yet");
         pending.mark_sent();
         assert_eq!(pending.release(Answer::ToNumber(SeqNo(13))), Err(Mismatch));
-        assert_eq!(pending.release(Answer::ToNumber(SeqNo(12))), Ok(()));
+        assert_eq!(pending.release(Answer::ToNumber(SeqNo(12))), Ok((SeqNo(12), 2)));
         assert_eq!((pending.first(), pending.next_seq()), (SeqNo(13), SeqNo(13)));
     }
 

@@ -1,8 +1,8 @@
 //! Messages with the fields that matter, and the others at rest.
 
 use gavel_types::{
-    Account, ClOrdId, Nanos, NewOrder, OrdType, Price, Qty, Side, StpInstruction, SymbolId,
-    TimeInForce,
+    Account, ClOrdId, MassAction, MassActionScope, MassActionType, Nanos, NewOrder, OrdType,
+    OrderId, OrderStatusQuery, Price, Qty, Side, StpInstruction, SymbolId, TimeInForce,
 };
 use gavel_wire::client::Application;
 
@@ -64,5 +64,75 @@ impl From<Limit> for NewOrder {
 impl From<Limit> for Application {
     fn from(limit: Limit) -> Self {
         Self::NewOrder(limit.into())
+    }
+}
+
+/// An OrderMassActionRequest: cancels the session's live orders that match. Every order is reported
+/// as Canceled, and then how many they were.
+///
+/// ```
+/// use gavel_client::{Application, MassCancel};
+/// use gavel_types::{ClOrdId, MassActionScope, Side};
+///
+/// let all_bids = MassCancel { side: Some(Side::Buy), ..MassCancel::all(ClOrdId(9)) };
+/// let Application::MassAction(request) = all_bids.into() else { unreachable!() };
+/// assert_eq!(request.scope, MassActionScope::AllOrders);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MassCancel {
+    /// Tag 11: name of this request, not 0.
+    pub cl_ord_id: ClOrdId,
+    /// Tag 48: one symbol, or all.
+    pub symbol: Option<SymbolId>,
+    /// Tag 54: one side, or both.
+    pub side: Option<Side>,
+    /// Tag 1: one account; 0 for all.
+    pub account: Account,
+}
+
+impl MassCancel {
+    /// All orders.
+    #[must_use]
+    pub fn all(cl_ord_id: ClOrdId) -> Self {
+        Self { cl_ord_id, symbol: None, side: None, account: Account(0) }
+    }
+}
+
+impl From<MassCancel> for Application {
+    fn from(cancel: MassCancel) -> Self {
+        let scope = match cancel.symbol {
+            Some(_) => MassActionScope::Security,
+            None => MassActionScope::AllOrders,
+        };
+        Self::MassAction(MassAction {
+            cl_ord_id: cancel.cl_ord_id,
+            symbol: cancel.symbol.unwrap_or(SymbolId(0)),
+            account: cancel.account,
+            action: MassActionType::CancelOrders,
+            scope,
+            side: cancel.side.map_or(0, Side::code),
+            reserved: [0; 5],
+        })
+    }
+}
+
+/// An OrderStatusRequest for a live order of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatusOf {
+    /// Tag 11; looked at only if `order_id` is 0.
+    pub cl_ord_id: ClOrdId,
+    /// Tag 37; 0 if the order is named by `cl_ord_id`.
+    pub order_id: OrderId,
+    /// Tag 48.
+    pub symbol: SymbolId,
+    /// Tag 54.
+    pub side: Side,
+}
+
+impl From<StatusOf> for Application {
+    fn from(ask: StatusOf) -> Self {
+        let StatusOf { cl_ord_id, order_id, symbol, side } = ask;
+        let reserved = [0; 3];
+        Self::OrderStatus(OrderStatusQuery { cl_ord_id, order_id, symbol, side, reserved })
     }
 }

@@ -252,7 +252,7 @@ impl SimClient {
                 checkers.borrow_mut().sights.see("HistoryLost");
                 checkers.borrow_mut().ledger.session(client).skip(until.0);
             }
-            Event::RolledBack { last } => {
+            Event::RolledBack { last, .. } => {
                 return fail(format!("client {client} was rolled back behind {last:?}"));
             }
             Event::Renumbered { .. } => {
@@ -261,6 +261,9 @@ impl SimClient {
             Event::Established(_) => {
                 self.again = self.mutation == Some(Mutation::SdkRenumbers);
                 note(checkers, client, "is established");
+            }
+            Event::Finished { .. } => {
+                return fail(format!("client {client} is finished, and never said so"));
             }
             Event::IntakeStopped(_) | Event::IntakeResumed | Event::Disconnected(_) => {}
         }

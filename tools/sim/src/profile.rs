@@ -167,6 +167,11 @@ impl Profile {
                 keepalive_min_ms: 100,
                 keepalive_max_ms: 10_000,
                 establish_timeout_ms: 2_000,
+                cod_window_max_ms: 10_000,
+                idle_expiry_ms: 0,
+                throttle_per_s: 0,
+                throttle_burst: 1,
+                needs_credentials: false,
             },
             retransmit: RetransmitPlan {
                 pool_bytes: if self.is_tight { 128 << 10 } else { 8 << 20 },

@@ -367,7 +367,7 @@ fn other_records_change_nothing<M: Subject>() {
     venue.run(enter(0, limit(1, Side::Sell, 5, 100)));
     let before = venue.digest();
     let skip = Command::skip(SessionSlot(0), SeqNo(3), &SkipSequence { until: SeqNo(9) });
-    let start = AdminStart { incarnation: 1, configuration: 0 };
+    let start = AdminStart { incarnation: 1, configuration: 0, idle_expiry_ms: 0 };
     let start = Command::admin_start(SessionSlot::NONE, SeqNo(0), &start);
     for command in [Command::tick(), skip, start] {
         assert_eq!(venue.run(command), []);

@@ -12,5 +12,6 @@ mod crash;
 mod full_disk;
 mod hostile;
 mod memory;
+mod rules;
 mod session;
 mod support;

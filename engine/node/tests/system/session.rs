@@ -78,7 +78,7 @@ fn what_is_refused_before_a_session_leaves_the_connection() {
         other => panic!("not a NegotiationReject: {other:?}"),
     };
     let refused_establish = |heard: Heard| match heard.message() {
-        ServerMessage::EstablishmentReject { code, .. } => code,
+        ServerMessage::EstablishmentReject(reject) => reject.code,
         other => panic!("not an EstablishmentReject: {other:?}"),
     };
     let signed = Credentials { public_key: [1; 32], ..Credentials::NONE };
@@ -245,10 +245,14 @@ fn a_client_that_knows_more_than_the_log_is_told_that_it_was_rolled_back() {
     for last in wrong {
         client.send(&say::establish(S, NO_HURRY_MS, 2, last));
         let heard = client.hear();
-        let ServerMessage::EstablishmentReject { code, .. } = heard.message() else {
+        let ServerMessage::EstablishmentReject(reject) = heard.message() else {
             panic!("{heard:?}")
         };
-        assert_eq!(code, EstablishmentRejectCode::RolledBack, "{last:?}");
+        assert_eq!(reject.code, EstablishmentRejectCode::RolledBack, "{last:?}");
+        // SAFETY 18: where both flows stand, and what the log is.
+        assert_eq!((reject.next_number, reject.expected_seq), (ReportNo(2), SeqNo(2)));
+        assert!(reject.log_index > stamp.index);
+        assert_eq!(reject.runs.iter().len(), 1);
     }
     let mut client = Client::connect(node.address, S);
     assert_eq!(client.establish_with(NO_HURRY_MS, 2, known).next_number, 2);

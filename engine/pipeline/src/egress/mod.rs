@@ -397,9 +397,10 @@ impl<P: Port> Agent for Egress<P> {
     fn duty_cycle(&mut self, now: Now) -> usize {
         let requests = self.take_requests(now.mono);
         let reports = self.take_reports(now.mono);
-        let pages = self.turn_pages(now.mono);
+        let filled = self.take_pages(now.mono);
         let sent = self.pump_all(now.mono);
+        let asked = self.send_pages();
         self.beat(now.mono);
-        requests + reports + pages + sent
+        requests + reports + filled + sent + asked
     }
 }

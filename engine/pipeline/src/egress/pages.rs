@@ -31,7 +31,7 @@ pub struct FetchLinks {
 pub(super) struct Pages {
     links: Option<FetchLinks>,
     #[expect(clippy::vec_box, reason = "a page moves between here, its link and the shadow")]
-    free: Vec<Box<Page>>,
+    pub(super) free: Vec<Box<Page>>,
     /// Connection slots, in turn.
     waiting: VecDeque<u32>,
 }
@@ -77,7 +77,9 @@ impl<P: Port> Egress<P> {
         }
         let want = link.wanted(&self.windows);
         let fits = match (&want, &link.page) {
-            (Some(want), Some((flow, page))) => want.flow == *flow && want.from == page.first,
+            (Some(want), Some((flow, page))) => {
+                want.flow == *flow && want.from == page.first && !page.frames().is_empty()
+            }
             _ => false,
         };
         if !fits && let Some((_, page)) = link.page.take() {
@@ -107,21 +109,27 @@ impl<P: Port> Egress<P> {
         }
     }
 
-    /// Hands filled pages to their connections, and empty ones to the shadow.
-    pub(super) fn turn_pages(&mut self, now: Nanos) -> usize {
-        let mut moved = 0;
+    /// Hands filled pages to their connections.
+    pub(super) fn take_pages(&mut self, now: Nanos) -> usize {
+        let mut taken = 0;
         while let Some(fetched) = self.pages.links.as_mut().and_then(|links| links.fetched.pop()) {
             self.take_fetched(fetched, now);
-            moved += 1;
+            taken += 1;
         }
+        taken
+    }
+
+    /// Sends empty pages to the shadow, for those who wait longest.
+    pub(super) fn send_pages(&mut self) -> usize {
+        let mut sent = 0;
         while !self.pages.free.is_empty()
             && let Some(at) = self.pages.waiting.pop_front()
         {
             self.conns[at as usize].is_waiting = false;
             self.fetch(at);
-            moved += 1;
+            sent += 1;
         }
-        moved
+        sent
     }
 
     fn fetch(&mut self, at: u32) {

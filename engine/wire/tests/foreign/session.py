@@ -2,7 +2,8 @@
 
     python session.py HOST PORT [--security-id 1] [--price 100.0] [--qty 10]
 
-Negotiate, Establish, two NewOrderSingle that trade with each other, MarketDataRequest, Terminate.
+Negotiate, Establish, two NewOrderSingle that trade with each other, MarketDataRequest, an order whose
+status is asked for and that OrderMassActionRequest ends, FinishedSending, Terminate.
 Prints one JSON line for everything received; exit status 0 if every answer came and says what it
 should, 1 if not. The book should hold nothing that trades at the price.
 """
@@ -166,6 +167,44 @@ def query(node, options):
     need(options.price not in levels, "both orders are gone", book)
 
 
+def ask_and_cancel(node, options):
+    """An order that rests: how it stands, and its end together with all others."""
+    order(node, 3, "Buy", options)
+    node.send(
+        "OrderStatusRequest",
+        ClOrdID=3,
+        OrderID=None,
+        SecurityID=options.security_id,
+        Side="Buy",
+    )
+    status = node.expect("ExecutionReportStatus")
+    need(status["ClOrdID"] == 3 and status["ExecType"] == "OrderStatus", "its status", status)
+    need(status["OrdStatus"] == "New" and status["LeavesQty"] == options.qty, "it rests", status)
+    node.send(
+        "OrderMassActionRequest",
+        ClOrdID=4,
+        MassActionType="CancelOrders",
+        MassActionScope="AllOrders",
+        SecurityID=0,
+        Account=0,
+        Side="Both",
+    )
+    report = node.expect("ExecutionReportCanceled")
+    need(report["ExecRestatementReason"] == "MassAction", "it says why", report)
+    need(report["OrigClOrdID"] == 3, "it names the order", report)
+    report = node.expect("OrderMassActionReport")
+    need(report["ClOrdID"] == 4, "the answer names the request", report)
+    need(report["MassActionResponse"] == "Completed", "it is done", report)
+    need(report["TotalAffectedOrders"] == 1, "one order was live", report)
+
+
+def finish(node, session):
+    """FinishedSending, and its answer."""
+    node.send("FinishedSending", SessionID=session, LastSeqNo=6)
+    answer = node.expect("FinishedReceiving")
+    need(answer["NextSeqNo"] == node.next_number, "every report came before", answer)
+
+
 def end(node, session):
     """Terminate, its answer, and the end of the stream."""
     node.send("Terminate", SessionID=session, Code="Finished")
@@ -198,6 +237,8 @@ def main():
         begin(node, session)
         trade(node, options)
         query(node, options)
+        ask_and_cancel(node, options)
+        finish(node, session)
         end(node, session)
     except (Unexpected, codec.Garbage, OSError) as fault:
         print(f"session failed: {fault}", file=sys.stderr)

@@ -107,6 +107,8 @@ pub(crate) fn digest_report(hash: &mut Sha256, number: ReportNo, body: &Sequence
         SequencedBody::Replaced(body) => hash.update(body.as_bytes()),
         SequencedBody::Rejected(body) => hash.update(body.as_bytes()),
         SequencedBody::CancelReject(body) => hash.update(body.as_bytes()),
+        SequencedBody::MassAction(body) => hash.update(body.as_bytes()),
+        SequencedBody::Status(body) => hash.update(body.as_bytes()),
         SequencedBody::MarketData(body) => {
             hash.update(body.md_req_id.as_bytes());
             for side in [body.bids, body.asks] {
@@ -232,6 +234,10 @@ impl Ledger {
             SequencedBody::BusinessReject(reject) => {
                 self.fault(format!("legal message {} was refused", reject.ref_id));
                 self.answer(index, reject.ref_id)
+            }
+            SequencedBody::MassAction(_) | SequencedBody::Status(_) => {
+                self.fault("an answer to what was never asked".into());
+                None
             }
             SequencedBody::NotApplied(burnt) => {
                 let (from, count) = (burnt.from, burnt.count);

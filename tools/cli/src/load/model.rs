@@ -13,7 +13,7 @@ use gavel_book::Book;
 use gavel_contract::{Machine, Outbox, Plan, Progress};
 use gavel_pipeline::session::Sessioned;
 use gavel_types::{
-    AckRuleCode, Command, ConnId, Index, LogRecord, Nanos, NegotiateSession, Report, SeqNo,
+    AckRuleCode, Command, ConnId, Index, LogRecord, Nanos, NegotiateSession, Report, Role, SeqNo,
     SessionSlot, SessionUuid, Stamp, Term,
 };
 use gavel_wire::frame::split_server;
@@ -52,7 +52,14 @@ pub(crate) fn run(plan: &Plan, sessions: &[(SessionUuid, &[Answered])]) -> Unint
         reports.0
     };
     for (uuid, _) in sessions {
-        let body = NegotiateSession { uuid: *uuid, conn: ConnId(0), timestamp: Nanos(0) };
+        let body = NegotiateSession {
+            uuid: *uuid,
+            conn: ConnId(0),
+            timestamp: Nanos(0),
+            key_id: 0,
+            role: Role::Trade,
+            reserved: [0; 7],
+        };
         apply(&mut machine, Command::negotiate(SessionSlot::NONE, SeqNo(0), &body));
     }
     let mut all: Vec<(u32, &Answered)> = Vec::new();

@@ -2,7 +2,8 @@
 //!
 //! Not here: the order itself (inflow.rs), the handshake (handshake.rs).
 
-use super::{Close, Initiator, Now};
+use super::{Close, Finish, Initiator, Now};
+use crate::acknowledged::Acknowledged;
 use crate::answer::answer_of;
 use crate::event::Event;
 use crate::inflow::{Refusal, Turn};
@@ -46,6 +47,14 @@ impl Initiator {
                     }
                 }
             }
+            ServerMessage::FinishedReceiving { next, .. } => {
+                self.inflow.on_sequence(*next);
+                if self.finish != Finish::Done {
+                    self.finish = Finish::Done;
+                    sink(Event::Finished { until: *next });
+                }
+                Ok(())
+            }
             ServerMessage::IntakeStatus { state, reason } => {
                 sink(match state {
                     IntakeState::Stopped => Event::IntakeStopped(*reason),
@@ -85,7 +94,9 @@ impl Initiator {
                 self.pending.release_until(SeqNo(burnt.from.0.saturating_add(burnt.count)));
             } else if let Some(answer) = answer_of(&report.body) {
                 let released = self.pending.release(answer);
-                released.map_err(|_| Close::Protocol("a report answers no message under way"))?;
+                let (seq, name) = released
+                    .map_err(|_| Close::Protocol("a report answers no message under way"))?;
+                self.history.push(Acknowledged { seq, name, report: self.inflow.last() });
             }
         }
         self.counters.delivered += 1;

@@ -3,12 +3,14 @@
 //! Not here: the flows on an established connection (flow.rs).
 
 use super::{Close, Initiator, Now, Standing, State, ns};
+use crate::acknowledged::Rollback;
 use crate::event::{Established, Event};
 use gavel_types::{EstablishmentRejectCode, FlowType, ReportNo, SeqNo};
 use gavel_wire::client::{
     Credentials, Establish, Negotiate, encode_establish, encode_negotiate, encode_sequence,
 };
-use gavel_wire::server::EstablishmentAck;
+use gavel_wire::credentials::Signed;
+use gavel_wire::server::{EstablishmentAck, EstablishmentReject};
 
 impl Initiator {
     pub(super) fn negotiate(&mut self, now: Now) {
@@ -16,7 +18,7 @@ impl Initiator {
             uuid: self.config.session,
             timestamp: now.utc,
             client_flow: FlowType::Idempotent,
-            credentials: Credentials::NONE,
+            credentials: self.credentials(now, Signed::Negotiate),
         };
         self.state = State::Negotiating { since: now.mono };
         self.say(now, |out| encode_negotiate(&message, out));
@@ -33,30 +35,57 @@ impl Initiator {
             timestamp: now.utc,
             keepalive_ms: self.config.keepalive_ms,
             next_seq: asked,
-            cod_type: 0,
-            cod_window_ms: 0,
+            cod_type: self.config.cod_type,
+            cod_window_ms: self.config.cod_window_ms,
             last: self.inflow.last(),
-            credentials: Credentials::NONE,
+            credentials: self.credentials(now, Signed::Establish),
         };
         self.state = State::Establishing { since: now.mono, asked };
         self.say(now, |out| encode_establish(&message, out));
     }
 
+    fn credentials(&self, now: Now, message: Signed) -> Credentials {
+        let key = self.config.key.as_ref();
+        key.map_or(Credentials::NONE, |key| {
+            key.credentials(&self.nonce, self.config.session, now.utc, message)
+        })
+    }
+
+    /// SAFETY 18, 19: says exactly what the log behind this refusal has lost.
+    fn roll_back(
+        &mut self,
+        reject: &EstablishmentReject<'_>,
+        sink: &mut impl FnMut(Event<'_>),
+    ) -> Close {
+        self.standing = Standing::RolledBack;
+        let last = self.inflow.last();
+        let Rollback { surviving, lost, is_complete } = self.history.rollback(reject);
+        self.surviving = surviving;
+        sink(Event::RolledBack { last, surviving, lost, is_complete });
+        Close::RolledBack
+    }
+
     pub(super) fn on_establish_refused(
         &mut self,
         now: Now,
-        code: EstablishmentRejectCode,
+        reject: &EstablishmentReject<'_>,
         sink: &mut impl FnMut(Event<'_>),
     ) -> Result<(), Close> {
         use EstablishmentRejectCode as Code;
-        let last = self.inflow.last();
+        let (code, last) = (reject.code, self.inflow.last());
         match (code, self.standing) {
             (Code::AlreadyEstablished, _) => Err(Close::AlreadyEstablished),
-            // A log that knows nothing of the session lacks every report of it.
-            (Code::RolledBack | Code::Unnegotiated, _) if last.number > ReportNo(0) => {
-                self.standing = Standing::RolledBack;
-                sink(Event::RolledBack { last });
-                Err(Close::RolledBack)
+            (Code::RolledBack, _) if last.number > ReportNo(0) => Err(self.roll_back(reject, sink)),
+            // The log has the record, and knows nothing of the session any more: it was forgotten.
+            (Code::Unnegotiated, _)
+                if last.number > ReportNo(0)
+                    && reject.runs.hold(last.term, last.index, reject.log_index) =>
+            {
+                Err(Close::SessionExpired)
+            }
+            // A log that never knew of the session lacks every report of it.
+            (Code::Unnegotiated, _) if last.number > ReportNo(0) => {
+                Err(self.roll_back(reject, sink))
             }
             (Code::Unnegotiated, Standing::Unknown { negotiate: true, .. }) => {
                 Err(Close::EstablishmentRejected(code))
@@ -88,7 +117,12 @@ impl Initiator {
             return Err(Close::Protocol("the engine has fewer reports than were delivered"));
         }
         match self.standing {
-            Standing::Unknown { .. } => self.pending.start_at(expected),
+            Standing::Unknown { .. } => {
+                self.pending.start_at(expected);
+                if ack.next_number > ReportNo(1) {
+                    self.history.forget_earlier();
+                }
+            }
             Standing::Confirmed => {
                 self.pending.release_until(expected);
                 let (from, count) = (self.pending.first(), self.pending.len() as u64);

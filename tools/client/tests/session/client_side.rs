@@ -17,11 +17,27 @@ pub(crate) const SYMBOL: SymbolId = SymbolId(1);
 /// An event that was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
-    Established { next_seq: u64, resent: u64, missing: u64 },
-    Report { number: u64, what: String },
-    Lost { from: u64, until: u64 },
-    RolledBack(LastReport),
-    Renumbered { from: u64, to: u64, count: u64 },
+    Established {
+        next_seq: u64,
+        resent: u64,
+        missing: u64,
+    },
+    Report {
+        number: u64,
+        what: String,
+    },
+    Lost {
+        from: u64,
+        until: u64,
+    },
+    /// The last report, the last that survives, the names of what was lost, whether that is all.
+    RolledBack(LastReport, LastReport, Vec<u64>, bool),
+    Finished(u64),
+    Renumbered {
+        from: u64,
+        to: u64,
+        count: u64,
+    },
     Other(String),
 }
 
@@ -34,7 +50,11 @@ fn told(event: Event<'_>) -> Told {
             Told::Report { number: report.number.0, what: short(&report.body) }
         }
         Event::HistoryLost { from, until } => Told::Lost { from: from.0, until: until.0 },
-        Event::RolledBack { last } => Told::RolledBack(last),
+        Event::RolledBack { last, surviving, lost, is_complete } => {
+            let names = lost.iter().map(|answer| answer.name).collect();
+            Told::RolledBack(last, surviving, names, is_complete)
+        }
+        Event::Finished { until } => Told::Finished(until.0),
         Event::Renumbered { from, to, count } => Told::Renumbered { from: from.0, to: to.0, count },
         other => Told::Other(format!("{other:?}")),
     }

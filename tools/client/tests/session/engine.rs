@@ -13,8 +13,13 @@ use gavel_wire::client::decode;
 use gavel_wire::frame::split;
 use gavel_wire::server::{self, Envelope, MAX_SERVER_FRAME_BYTES};
 
-const LIMITS: Limits =
-    Limits { keepalive_min_ms: 100, keepalive_max_ms: 60_000, establish_timeout_ms: 10_000 };
+const LIMITS: Limits = Limits {
+    keepalive_min_ms: 100,
+    keepalive_max_ms: 60_000,
+    establish_timeout_ms: 10_000,
+    cod_window_max_ms: 60_000,
+    needs_credentials: false,
+};
 
 /// Reports of one record, all of them.
 struct All(Vec<Report>);
@@ -67,6 +72,11 @@ fn machine() -> Sessioned<Book> {
         keepalive_min_ms: LIMITS.keepalive_min_ms,
         keepalive_max_ms: LIMITS.keepalive_max_ms,
         establish_timeout_ms: LIMITS.establish_timeout_ms,
+        cod_window_max_ms: LIMITS.cod_window_max_ms,
+        idle_expiry_ms: 0,
+        throttle_per_s: 0,
+        throttle_burst: 1,
+        needs_credentials: LIMITS.needs_credentials,
     };
     Sessioned::new(&plan, Book::new(&book))
 }
@@ -90,7 +100,7 @@ impl Engine {
     pub(crate) fn crash(&mut self) {
         self.conn = None;
         self.term += 1;
-        let start = AdminStart { incarnation: self.term, configuration: 0 };
+        let start = AdminStart { incarnation: self.term, configuration: 0, idle_expiry_ms: 0 };
         self.apply(Command::admin_start(SessionSlot::NONE, SeqNo(0), &start));
     }
 
@@ -107,7 +117,7 @@ impl Engine {
     pub(crate) fn cut(&mut self) {
         let Some(mut conn) = self.conn.take() else { return };
         let (code, cause) = (TerminationCode::UnspecifiedError, DisconnectCause::PeerClosed);
-        if let Some(command) = conn.acceptor.on_gone(Close { code, cause }) {
+        if let Some(command) = conn.acceptor.on_gone(Close::of(code, cause)) {
             self.apply(command);
         }
     }
@@ -204,13 +214,17 @@ impl Engine {
             }
             ReportBody::EstablishmentAccepted(body) if body.conn == conn.id => {
                 let (keepalive_ms, next) = (body.keepalive_ms, body.client_next_seq);
-                conn.acceptor.on_established(report.session, keepalive_ms, next);
+                let is_finished = body.finished == 1;
+                conn.acceptor.on_established(report.session, keepalive_ms, next, is_finished);
                 conn.slot = Some(report.session);
                 encode(|out| server::establishment_ack(body, &[], out))
             }
             ReportBody::EstablishmentRefused(body) if body.conn == conn.id => {
                 conn.acceptor.on_establish_refused();
-                encode(|out| server::establishment_reject(body, out))
+                encode(|out| server::establishment_reject(body, &[], out))
+            }
+            ReportBody::FlowFinished(body) if body.conn == conn.id => {
+                encode(|out| server::finished_receiving(body, out))
             }
             _ => return,
         };

@@ -169,6 +169,8 @@ fn sequenced(body: &SequencedBody<'_>) -> &'static str {
         SequencedBody::Replaced(_) => "Replaced",
         SequencedBody::Rejected(_) => "Rejected",
         SequencedBody::CancelReject(_) => "CancelReject",
+        SequencedBody::MassAction(_) => "MassAction",
+        SequencedBody::Status(_) => "Status",
         SequencedBody::MarketData(_) => "MarketData",
     }
 }
@@ -179,6 +181,8 @@ fn unsequenced(message: &ServerMessage<'_>) -> &'static str {
         ServerMessage::NegotiationReject { .. } => "NegotiationReject",
         ServerMessage::EstablishmentAck(_) => "EstablishmentAck",
         ServerMessage::EstablishmentReject { .. } => "EstablishmentReject",
+        ServerMessage::Challenge { .. } => "Challenge",
+        ServerMessage::FinishedReceiving { .. } => "FinishedReceiving",
         ServerMessage::Sequence { .. } => "Sequence",
         ServerMessage::Retransmission { .. } => "Retransmission",
         ServerMessage::RetransmitReject { .. } => "RetransmitReject",

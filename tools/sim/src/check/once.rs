@@ -93,7 +93,10 @@ pub fn answer_of(body: &SequencedBody<'_>) -> Says {
             }
         }
         SequencedBody::BusinessReject(reject) => return Says::Refused(reject.ref_id),
-        SequencedBody::Trade(_) => return Says::Nothing,
+        // No client of ours asks for these.
+        SequencedBody::MassAction(_) | SequencedBody::Status(_) | SequencedBody::Trade(_) => {
+            return Says::Nothing;
+        }
     };
     Says::Answered(Asked { kind, name })
 }

@@ -18,6 +18,8 @@ pub(crate) struct Config {
     pub(crate) pool_mib: u32,
     pub(crate) lag_max_mib: u32,
     pub(crate) segment_mib: u32,
+    /// Further lines of [sessions].
+    pub(crate) sessions: String,
     /// Who reads and who writes are on two threads, not on one.
     pub(crate) split: bool,
 }
@@ -46,6 +48,7 @@ impl Default for Config {
             pool_mib: 8,
             lag_max_mib: 4,
             segment_mib: 4,
+            sessions: String::new(),
             split: false,
         }
     }
@@ -60,13 +63,14 @@ impl Config {
             pool_mib,
             lag_max_mib,
             segment_mib,
+            sessions,
             split: _,
         } = self;
         format!(
             "[node]\nhot_alloc = \"abort\"\n\
              [orders]\nconnections_max = {connections_max}\n\
              establish_timeout_ms = {establish_timeout_ms}\n\
-             [sessions]\nsessions_max = {sessions_max}\n\
+             [sessions]\nsessions_max = {sessions_max}\n{sessions}\n\
              [retransmit]\npool_mib = {pool_mib}\nlag_max_mib = {lag_max_mib}\n\
              [journal]\nsegment_mib = {segment_mib}\nfull_retry_ms = 20\n\
              [book]\norders_max = 65536\nlevels_max = 1024\n"

@@ -39,17 +39,30 @@ pub(crate) fn establish(
     next_seq: u64,
     last: LastReport,
 ) -> Vec<u8> {
-    let message = Establish {
+    let ask = ask(session, next_seq);
+    establish_as(&Establish { keepalive_ms, last, ..ask })
+}
+
+/// An Establish that asks for nothing in particular.
+pub(crate) fn ask(session: u32, next_seq: u64) -> Establish {
+    Establish {
         uuid: uuid(session),
         timestamp: TIMESTAMP,
-        keepalive_ms,
+        keepalive_ms: super::NO_HURRY_MS,
         next_seq: SeqNo(next_seq),
         cod_type: 0,
         cod_window_ms: 0,
-        last,
+        last: LastReport::default(),
         credentials: Credentials::NONE,
-    };
-    frame(|out| client::encode_establish(&message, out))
+    }
+}
+
+pub(crate) fn establish_as(ask: &Establish) -> Vec<u8> {
+    frame(|out| client::encode_establish(ask, out))
+}
+
+pub(crate) fn finished(session: u32, last: u64) -> Vec<u8> {
+    frame(|out| client::encode_finished_sending(uuid(session), SeqNo(last), out))
 }
 
 pub(crate) fn sequence(next: u64) -> Vec<u8> {

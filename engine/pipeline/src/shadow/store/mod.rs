@@ -31,7 +31,7 @@ use gavel_contract::{Codec, FileName, FileStore, ReportStorePlan, StoreFault, St
 use gavel_types::limits::MD_PARTS_MAX;
 use gavel_types::{AckRuleCode, Index, Report, ReportNo, SessionSlot, SessionUuid};
 use gavel_wire::server::{self, Envelope, MAX_SERVER_FRAME_BYTES};
-pub(super) use serve::Found;
+pub(crate) use serve::Found;
 use zerocopy::IntoBytes;
 
 /// What a chunk counts for on the disk, at least.
@@ -182,7 +182,7 @@ impl ReportStore {
     }
 
     /// A session takes the slot: what an earlier one of that slot was told is nobody's now.
-    pub(super) fn begin(&mut self, slot: SessionSlot, uuid: SessionUuid) {
+    pub(crate) fn begin(&mut self, slot: SessionSlot, uuid: SessionUuid) {
         self.go_on(slot.0 as usize, uuid, ReportNo(1));
     }
 
@@ -196,7 +196,7 @@ impl ReportStore {
     }
 
     /// Takes in the next report of a session. Chunks that are full are written.
-    pub(super) fn gather(
+    pub(crate) fn gather(
         &mut self,
         report: &Report,
         files: &mut impl FileStore,
