@@ -40,16 +40,8 @@ impl Clock for StartClock {
 
 /// A running process.
 pub struct Node {
-    assembly: Assembly<
-        SimBook,
-        SimStore,
-        SimIngress,
-        SimEgress,
-        SimReader,
-        SimFiles,
-        Plain,
-        MakeBook,
-    >,
+    assembly:
+        Assembly<SimBook, SimStore, SimIngress, SimEgress, SimReader, SimFiles, Plain, MakeBook>,
     crash: CrashPoint,
     /// The newest snapshot that the checkers know to be announced, and the segment below which the
     /// log is given up.
@@ -128,8 +120,7 @@ impl Node {
             egress: SimEgress::new(net, rim),
         };
         let of_book = plan.book.clone();
-        let new_book: MakeBook =
-            Box::new(move || SimBook::new(Book::new(&of_book), mutation));
+        let new_book: MakeBook = Box::new(move || SimBook::new(Book::new(&of_book), mutation));
         let number = match mutation {
             Some(Mutation::IncarnationReused) => incarnation.min(1),
             _ => incarnation,
@@ -161,7 +152,17 @@ impl Node {
             if !assembly.handles.restart.passed_over.is_empty() {
                 checkers.sights.see("a start from an older snapshot");
             }
-            if std::env::var_os("DBG").is_some() { eprintln!("DBG restart {:?} segs {:?}", assembly.handles.restart, gavel_contract::LogReader::segments(&mut disk.reader()).unwrap().iter().map(|i|i.segment.0).collect::<Vec<_>>()); }
+            if std::env::var_os("DBG").is_some() {
+                eprintln!(
+                    "DBG restart {:?} segs {:?}",
+                    assembly.handles.restart,
+                    gavel_contract::LogReader::segments(&mut disk.reader())
+                        .unwrap()
+                        .iter()
+                        .map(|i| i.segment.0)
+                        .collect::<Vec<_>>()
+                );
+            }
             checkers.timeline.note(Happened::Started { incarnation, last, cut });
         }
         oracle.agree(assembly.executor.machine(), "after recovery")?;

@@ -93,7 +93,9 @@ impl World {
         let Case { seed, profile, mutation, .. } = case;
         let mut random = Random::new(seed);
         let plan = profile.plan(&mut random);
-        if std::env::var_os("DBG").is_some() { eprintln!("DBG {plan:?}"); }
+        if std::env::var_os("DBG").is_some() {
+            eprintln!("DBG {plan:?}");
+        }
         let limits = NetLimits {
             connections: plan.session.connections_max as usize,
             socket_bytes: profile.socket_bytes(&mut random),

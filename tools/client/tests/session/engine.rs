@@ -64,7 +64,8 @@ fn machine() -> Sessioned<Book> {
         price_max: Price(1_000_000),
         qty_max: Qty(1_000),
     };
-    let book = BookPlan { symbols: vec![symbol], orders_max: 1_024, levels_max: 64 };
+    let book =
+        BookPlan { symbols: vec![symbol], orders_max: 1_024, levels_max: 64, sessions_max: 4 };
     let plan = SessionPlan {
         sessions_max: 4,
         connections_max: 4,
