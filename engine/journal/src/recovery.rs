@@ -13,7 +13,7 @@
 //! | all sectors the block's own, checksum wrong         | corrupt        | corrupt     |
 //! | whole, but chain, index, term, time or length wrong | broken         | broken      |
 //! | whole, records make no sense                        | broken         | broken      |
-//! | a header of another format version                  | refused        | refused     |
+//! | a header of another format version, here or behind  | refused        | refused     |
 //! | whole and right (records, or a seal)                | taken          | taken       |
 //!
 //! | segments, from the point's on                       |                |
@@ -24,8 +24,14 @@
 //! | too short for the point                             | refused        |
 //! | wrong length, not the last, or with a block in it   | refused        |
 //! | wrong length, the last, no block in it              | made again      |
-//! | right length behind the end                         | spare: used again |
+//! | right length behind the end, whatever it holds      | spare: used as it is |
+//! | two changed places; one copied over another         | as its blocks say: corrupt |
 //! | cannot be listed or read                            | refused        |
+//!
+//! A start that met a fault before it got here (a directory that is another's, in use, read-only, or
+//! cannot be synced; no identity, or a damaged one) never read a block. A failed write or sync while
+//! running ends the process: its blocks are what the table finds. A clock that was set back changes
+//! nothing: stamps go on from the last record's.
 //!
 //! *What proves.* Every block says through which block the log was durable when it was issued. A
 //! block found behind the end, with a good header, of a process no older than the last block taken,
@@ -40,7 +46,12 @@
 //! being written over; a whole block s + 1 left behind chains to the s that was cut, not to the one
 //! written in its place, and carries a lower incarnation than that one. Sectors of old blocks
 //! within a new one carry its old stamps, so they can only make it look torn, never whole.
-//! Recycled segments hold blocks with lower numbers, which are never the one expected.
+//!
+//! *Blocks in a segment that is used again* have lower numbers than the block expected there, so
+//! they are neither taken nor proof. A segment is freed when a durable snapshot goes on above it, so
+//! the log had gone on above it; a segment is left only when it is full, to its last byte, with
+//! blocks that were taken, as is every segment that a cut left blocks behind in. So whatever lies
+//! in a freed segment is part of the log below the point, with numbers below the point's.
 //!
 //! Inputs -> outputs: a [`LogReader`] -> records, in order, and [`Recovered`], or [`Refusal`].
 //! Invariants: a record is handed out only from a block that is whole and follows the one before.
@@ -54,6 +65,8 @@
 
 mod point;
 mod refusal;
+#[cfg(test)]
+mod tears;
 #[cfg(test)]
 mod tests;
 pub(crate) mod window;
