@@ -46,6 +46,13 @@ section!(Journal {
     seal_after_ms: u32 = 50,
     full_retry_ms: u32 = 200,
 });
+section!(Snapshots {
+    every_records: u64 = 1_000_000,
+    keep: u32 = 2,
+    retry_ms: u32 = 1_000,
+    write_mib_per_s_max: u32 = 0,
+});
+section!(Reports { store_mib: u32 = 1_024, gather_mib: u32 = 16, pages: usize = 16 });
 section!(Rings {
     gateway_to_sequencer: usize = 8192,
     control_to_sequencer: usize = 64,
@@ -63,6 +70,8 @@ section!(
         sessions: Sessions = Sessions::default(),
         retransmit: Retransmit = Retransmit::default(),
         journal: Journal = Journal::default(),
+        snapshots: Snapshots = Snapshots::default(),
+        reports: Reports = Reports::default(),
         rings: Rings = Rings::default(),
         book: Book = Book::default(),
         symbol: Vec<Symbol> = Vec::new(),

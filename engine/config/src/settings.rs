@@ -4,7 +4,8 @@ use crate::error::{from_toml, line_of};
 use crate::file::{File, Symbol};
 use crate::{ConfigError, DEFAULT_TOML, parse_decimal};
 use gavel_contract::{
-    AckRule, BookPlan, JournalPlan, Plan, RetransmitPlan, RingPlan, SessionPlan, SymbolSpec,
+    AckRule, BookPlan, JournalPlan, Plan, ReportStorePlan, RetransmitPlan, RingPlan, SessionPlan,
+    SnapshotPlan, SymbolSpec,
 };
 use gavel_types::limits::{BURST, GATEWAY_ROOM_MIN};
 use gavel_types::{Price, Qty, SymbolId};
@@ -59,6 +60,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// How blocks are made durable.
     pub durable_mode: DurableMode,
+    /// Most bytes a second written of snapshots and stored reports; 0 for no bound.
+    pub files_bytes_per_s_max: u64,
     /// Where the keys are that may open sessions; none: anybody may.
     pub keys: Option<PathBuf>,
     /// Every limit.
@@ -168,6 +171,7 @@ impl Check<'_> {
             hot_alloc,
             listen,
             durable_mode,
+            files_bytes_per_s_max: u64::from(raw.snapshots.write_mib_per_s_max) * MIB as u64,
             keys: Some(&raw.sessions.keys).filter(|path| !path.is_empty()).map(PathBuf::from),
             plan: self.plan(raw)?,
         })
@@ -179,6 +183,8 @@ impl Check<'_> {
             book: self.book(raw, session.sessions_max)?,
             retransmit: self.retransmit(raw, session.sessions_max)?,
             journal: self.journal(raw)?,
+            snapshot: self.snapshot(raw)?,
+            reports: self.reports(raw)?,
             ring: self.rings(raw, &session)?,
             session,
             ack: AckRule::Local,
@@ -288,6 +294,27 @@ impl Check<'_> {
                 journal.full_retry_ms,
                 (1, 60_000),
             )?,
+        })
+    }
+
+    fn snapshot(&self, raw: &File) -> Result<SnapshotPlan, ConfigError> {
+        let snapshots = &raw.snapshots;
+        let retry = ("snapshots", "retry_ms");
+        Ok(SnapshotPlan {
+            every_records: snapshots.every_records,
+            keep: self.range(("snapshots", "keep"), snapshots.keep, (1, 1_000))?,
+            retry_ms: self.range(retry, snapshots.retry_ms, (1, 3_600_000))?,
+        })
+    }
+
+    fn reports(&self, raw: &File) -> Result<ReportStorePlan, ConfigError> {
+        let reports = &raw.reports;
+        let store = self.range(("reports", "store_mib"), reports.store_mib, (0, 1 << 24))?;
+        let gather = self.range(("reports", "gather_mib"), reports.gather_mib, (1, 16_384))?;
+        Ok(ReportStorePlan {
+            bytes_max: u64::from(store) * MIB as u64,
+            gather_bytes_max: gather as usize * MIB,
+            pages: self.range(("reports", "pages"), reports.pages, (1, 4_096))?,
         })
     }
 
@@ -403,7 +430,7 @@ mod tests {
     }
 
     /// (text, line, part of the message)
-    const WRONG: [(&str, Option<usize>, &str); 1 + 14] = [
+    const WRONG: [(&str, Option<usize>, &str); 1 + 14 + 3] = [
         ("[node]\ndata_dirr = 'x'", Some(2), "unknown field `data_dirr`"),
         ("[rings]\n\nexecutor_to_egress = 1000", Some(3), "such as 1024"),
         ("[orders]\nlisten = 'localhost'", Some(2), "not an address"),
@@ -418,6 +445,9 @@ mod tests {
         ("[node]\nhot_alloc = 'ignore'", Some(2), "count or abort"),
         ("[retransmit]\npool_mib = 1", Some(2), "between 32 and"),
         ("[sessions]\nkeepalive_max_ms = 50", Some(2), "between 100 and"),
+        ("[snapshots]\nkeep = 0", Some(2), "between 1 and"),
+        ("[reports]\n\npages = 0", Some(3), "between 1 and"),
+        ("[reports]\nstore_mib = 1\ngather_mib = 0", Some(3), "between 1 and"),
         ("[sessions]\ncod_window_max_ms = 4_000_000", Some(2), "between 0 and 3600000"),
         ("[sessions]\nthrottle_burst = 0", Some(2), "between 1 and"),
         ("[journal]\nsegment_mib = 'big'", Some(2), "invalid type"),

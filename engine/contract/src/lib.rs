@@ -17,6 +17,8 @@ mod files;
 mod machine;
 mod plan;
 mod storage;
+#[cfg(feature = "suite")]
+pub mod suite;
 mod transport;
 
 pub use agent::{Agent, Clock, Now};
@@ -24,8 +26,8 @@ pub use credentials::{SessionKey, Verifier};
 pub use files::{Codec, FileInfo, FileName, FileStore};
 pub use machine::{BadState, Machine, Outbox, Progress, StateSink, StateSource};
 pub use plan::{
-    AckRule, BookPlan, JournalPlan, MemoryLine, Plan, RetransmitPlan, RingPlan, SessionPlan,
-    SymbolSpec,
+    AckRule, BookPlan, JournalPlan, MemoryLine, Plan, ReportStorePlan, RetransmitPlan, RingPlan,
+    SessionPlan, SnapshotPlan, SymbolSpec,
 };
 pub use storage::{
     BufferId, LogDone, LogReader, LogStore, LogWrite, SegmentInfo, SegmentNo, StoreFault,

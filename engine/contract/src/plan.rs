@@ -94,6 +94,30 @@ pub struct JournalPlan {
     pub full_retry_ms: u32,
 }
 
+/// Snapshots of the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotPlan {
+    /// One is written after so many records; 0 for never, but when asked to.
+    pub every_records: u64,
+    /// Newest ones that are kept, at least 1. The log before the oldest of them is given up once
+    /// there are so many.
+    pub keep: u32,
+    /// After one could not be written, the next is tried no sooner (ms), and each time twice as
+    /// late.
+    pub retry_ms: u32,
+}
+
+/// Reports on the disk that clients may still ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReportStorePlan {
+    /// Bytes on the disk; the oldest go first. 0 for none.
+    pub bytes_max: u64,
+    /// Memory for reports that are not yet on the disk, all sessions together (bytes).
+    pub gather_bytes_max: usize,
+    /// Pages in which stored reports travel to egress, all connections together.
+    pub pages: usize,
+}
+
 /// Depths of the rings (slots, powers of two).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RingPlan {
@@ -124,6 +148,10 @@ pub struct Plan {
     pub retransmit: RetransmitPlan,
     /// The write-ahead log.
     pub journal: JournalPlan,
+    /// Snapshots.
+    pub snapshot: SnapshotPlan,
+    /// Reports on the disk.
+    pub reports: ReportStorePlan,
     /// Depths of the rings.
     pub ring: RingPlan,
     /// When an order counts as acknowledged.

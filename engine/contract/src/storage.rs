@@ -132,3 +132,18 @@ pub trait LogReader {
         into: &mut [u8],
     ) -> Result<usize, StoreFault>;
 }
+
+impl<R: LogReader + ?Sized> LogReader for &mut R {
+    fn segments(&mut self) -> Result<Vec<SegmentInfo>, StoreFault> {
+        (**self).segments()
+    }
+
+    fn read(
+        &mut self,
+        segment: SegmentNo,
+        offset_bytes: u64,
+        into: &mut [u8],
+    ) -> Result<usize, StoreFault> {
+        (**self).read(segment, offset_bytes, into)
+    }
+}

@@ -143,6 +143,21 @@ pub fn set_policy(policy: Policy) -> Result<(), CpuFault> {
     Ok(())
 }
 
+/// Lets the calling thread run when others have little to do: the least share of a CPU that is
+/// still one. (SCHED_IDLE has none: on a busy host such a thread stands still.)
+///
+/// # Errors
+/// [`CpuFault`] if the kernel refuses.
+pub fn step_back() -> Result<(), CpuFault> {
+    const NICEST: libc::c_int = 19;
+    // SAFETY: takes no memory; 0 is the calling thread.
+    if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICEST) } == 0 {
+        return Ok(());
+    }
+    let why = io::Error::last_os_error().to_string();
+    Err(CpuFault::System { doing: "giving a thread the least share of a CPU".to_owned(), why })
+}
+
 /// The calling thread's scheduling policy.
 ///
 /// # Errors

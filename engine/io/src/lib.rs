@@ -8,8 +8,14 @@
 //! Source: the manual pages of the calls, named where they are used.
 
 pub mod clock;
+pub mod codec;
 pub mod cpu;
 pub mod credentials;
+#[cfg(feature = "faults")]
+pub mod faults;
+#[cfg(not(feature = "faults"))]
+mod faults;
+pub mod files;
 pub mod hot_alloc;
 pub mod memory;
 pub mod storage;

@@ -36,6 +36,23 @@ pub fn lock_all() -> Result<(), MemoryFault> {
     })
 }
 
+/// Locks what the process has by now, and no more what it will have: for memory that may be paged
+/// out, and that a limit on locked memory should not forbid.
+///
+/// # Errors
+/// As [`lock_all`].
+pub fn lock_no_more() -> Result<(), MemoryFault> {
+    // SAFETY: names no memory of ours; changes no content.
+    if unsafe { libc::mlockall(libc::MCL_CURRENT) } == 0 {
+        return Ok(());
+    }
+    Err(MemoryFault {
+        doing: "locking the process into memory, as far as it goes by now",
+        error: io::Error::last_os_error(),
+        advice: "raise LimitMEMLOCK (ulimit -l) to infinity, or accept page faults under pressure",
+    })
+}
+
 /// Asks for huge pages under the whole pages of `range`.
 ///
 /// # Errors

@@ -417,3 +417,25 @@ mod files {
         assert!(missing.facts.contains("wal-0000000000000004.seg"), "{missing}");
     }
 }
+
+#[test]
+fn a_tailing_reader_sees_every_write_that_landed() {
+    for_every_way(|store, place| {
+        let mut reader = gavel_io::storage::TailingReader::new(place).unwrap();
+        let mut stale = SegmentReader::new(place);
+        prepare(store, 1);
+        let mut page = vec![0; PAGE];
+        for round in 1..=50u8 {
+            // Puts the page into the cache as it was before.
+            stale.read(SegmentNo(1), 3 * PAGE as u64, &mut page).unwrap();
+            store.buffer(BufferId(0))[..PAGE].fill(round);
+            store.submit(page_write(0, 1, 3, 1));
+            assert_eq!(wait(store), LogDone::Written(page_write(0, 1, 3, 1)));
+            assert_eq!(reader.read(SegmentNo(1), 3 * PAGE as u64, &mut page), Ok(PAGE));
+            assert!(page.iter().all(|b| *b == round), "{round}");
+        }
+        prepare(store, 2);
+        assert_eq!(reader.read(SegmentNo(2), 0, &mut page), Ok(PAGE), "the next segment");
+        assert_eq!(reader.segments().unwrap().len(), 2);
+    });
+}

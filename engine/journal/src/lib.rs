@@ -2,7 +2,8 @@
 //!
 //! Inputs -> outputs: [`Journal`] takes records from a ring and raises the `durable` watermark over
 //! what a [`gavel_contract::LogStore`] has made durable; [`recovery::scan`] reads a log back
-//! through a [`gavel_contract::LogReader`] and says where it ends, or refuses to serve.
+//! through a [`gavel_contract::LogReader`] and says where it ends, or refuses to serve;
+//! [`tail::Tail`] reads it while it is written.
 //! Invariants: records are written in order, each once; `durable` covers only the contiguous prefix
 //! of completed writes; what `durable` covered is there after any crash, or the scan refuses.
 //! Limits: [`gavel_contract::JournalPlan`], [`format::BLOCK_BYTES_MAX`].
@@ -23,10 +24,12 @@ mod journal;
 #[cfg(any(test, feature = "sim"))]
 pub mod memory;
 pub mod recovery;
+pub mod tail;
 #[cfg(test)]
 mod tests;
 
 #[cfg(any(test, feature = "mutate"))]
 pub use journal::Mutation;
 pub use journal::{Journal, JournalCounts, JournalLinks, JournalStart};
-pub use recovery::{Recovered, Refusal};
+pub use recovery::{LogPoint, LogPointBytes, Recovered, Refusal};
+pub use tail::Tail;

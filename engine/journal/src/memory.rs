@@ -11,10 +11,13 @@
 //! who keeps a [`MemoryDisk`] while the journal owns the store.
 //! Invariants: a completed write survives every crash, unless the disk was told to lie. The same
 //! calls with the same seeds give the same bytes.
-//! Limits: everything is in memory; a lying disk keeps [`VOLATILE_MAX`] writes back.
+//! Limits: everything is in memory; a lying disk keeps [`VOLATILE_MAX`] writes back; of segments
+//! that are not needed any more [`FREED_KEPT`] are kept for later.
 //! Not here: time; sectors torn in themselves (the format assumes that there are none).
 
 mod disk;
+mod files;
+mod heal;
 mod random;
 #[cfg(test)]
 mod tests;
@@ -22,15 +25,20 @@ mod tests;
 use alloc::vec;
 use alloc::vec::Vec;
 use disk::{Disk, Operation};
+pub use files::MemoryFiles;
 use gavel_contract::{
     BufferId, LogDone, LogReader, LogStore, LogWrite, SegmentInfo, SegmentNo, StoreFault,
     StoreFaultKind,
 };
+pub use heal::heal;
 pub use random::Random;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Completed writes that a lying disk keeps back, most.
 pub const VOLATILE_MAX: usize = 256;
+
+/// Segments that are not needed any more and are kept to be taken for new ones.
+pub const FREED_KEPT: usize = 1;
 
 /// When operations complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +126,13 @@ impl MemoryDisk {
         Self::holding(self.lock().crash(&mut Random::new(seed)))
     }
 
+    /// The disk as the next process finds it at the least, if the host fails now: with what surely
+    /// survives, and nothing else.
+    #[must_use]
+    pub fn least(&self) -> Self {
+        Self::holding(self.lock().least())
+    }
+
     /// While stalled, nothing completes.
     pub fn set_stalled(&self, stalled: bool) {
         self.lock().faults.stalled = stalled;
@@ -129,9 +144,20 @@ impl MemoryDisk {
         self.lock().faults.lying = lying;
     }
 
+    /// While its directory is not synced, a segment that was prepared may have its name of before
+    /// again after a crash, or none.
+    pub fn set_names_lying(&self, lying: bool) {
+        self.lock().faults.names_lying = lying;
+    }
+
     /// The write after so many more fails.
     pub fn fail_write_after(&self, writes: u64) {
         self.lock().faults.write_after = Some(writes);
+    }
+
+    /// This write, which was submitted or is next to be, fails.
+    pub fn fail_write(&self, write: LogWrite) {
+        self.lock().faults.write = Some(write);
     }
 
     /// So many segments that do not exist cannot be made, for want of space.
@@ -154,6 +180,15 @@ impl MemoryDisk {
         self.lock().faults.list = true;
     }
 
+    /// True if these bytes stand there, and survive.
+    #[must_use]
+    pub fn holds(&self, segment: SegmentNo, offset_bytes: u64, bytes: &[u8]) -> bool {
+        let at = offset_bytes as usize;
+        let disk = self.lock();
+        let held = disk.segments.get(&segment).and_then(|held| held.get(at..at + bytes.len()));
+        held == Some(bytes)
+    }
+
     /// Rot: one bit turns.
     pub fn flip_bit(&self, segment: SegmentNo, offset_bytes: u64, bit: u8) {
         self.lock().segment_mut(segment)[offset_bytes as usize] ^= 1 << (bit % 8);
@@ -170,7 +205,7 @@ impl MemoryDisk {
 
     /// Puts a segment of any length and content in place.
     pub fn put_segment(&self, segment: SegmentNo, bytes: Vec<u8>) {
-        self.lock().segments.insert(segment, bytes);
+        self.lock().segments.insert(segment, Arc::new(bytes));
     }
 
     /// Takes a segment away.
@@ -228,18 +263,18 @@ impl LogStore for MemoryStore {
             "a write fits in its segment"
         );
         let mut disk = self.disk.lock();
-        let there = disk.segments.get(&segment).map(Vec::len);
+        let there = disk.segments.get(&segment).map(|bytes| bytes.len());
         assert_eq!(there, Some(self.segment_bytes as usize), "a write goes to a prepared segment");
         self.in_flight[buffer.0] = true;
         let bytes = self.buffers[buffer.0][..len_bytes].to_vec();
         disk.submit(Operation::Write { write, bytes });
     }
 
-    fn prepare(&mut self, segment: SegmentNo, _free_below: SegmentNo) {
+    fn prepare(&mut self, segment: SegmentNo, free_below: SegmentNo) {
         let mut disk = self.disk.lock();
-        let preparing = |op: &Operation| matches!(op, Operation::Prepare(_));
+        let preparing = |op: &Operation| matches!(op, Operation::Prepare { .. });
         assert!(!disk.pending.iter().any(preparing), "at most one segment is prepared at a time");
-        disk.submit(Operation::Prepare(segment));
+        disk.submit(Operation::Prepare { segment, free_below });
     }
 
     fn poll(&mut self) -> Option<LogDone> {

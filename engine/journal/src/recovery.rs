@@ -13,16 +13,25 @@
 //! | all sectors the block's own, checksum wrong         | corrupt        | corrupt     |
 //! | whole, but chain, index, term, time or length wrong | broken         | broken      |
 //! | whole, records make no sense                        | broken         | broken      |
-//! | a header of another format version                  | refused        | refused     |
+//! | a header of another format version, here or behind  | refused        | refused     |
 //! | whole and right (records, or a seal)                | taken          | taken       |
 //!
-//! | segments                                            |                |
+//! | segments, from the point's on                       |                |
 //! |-----------------------------------------------------|----------------|
-//! | first one is not 1; one missing between others      | refused        |
+//! | below the point's: any, or none                     | not looked at  |
+//! | first one is not 1, and no point is given           | refused        |
+//! | the point's is missing; one missing between others  | refused        |
+//! | too short for the point                             | refused        |
 //! | wrong length, not the last, or with a block in it   | refused        |
 //! | wrong length, the last, no block in it              | made again      |
-//! | right length behind the end                         | spare: used again |
+//! | right length behind the end, whatever it holds      | spare: used as it is |
+//! | two changed places; one copied over another         | as its blocks say: corrupt |
 //! | cannot be listed or read                            | refused        |
+//!
+//! A start that met a fault before it got here (a directory that is another's, in use, read-only, or
+//! cannot be synced; no identity, or a damaged one) never read a block. A failed write or sync while
+//! running ends the process: its blocks are what the table finds. A clock that was set back changes
+//! nothing: stamps go on from the last record's.
 //!
 //! *What proves.* Every block says through which block the log was durable when it was issued. A
 //! block found behind the end, with a good header, of a process no older than the last block taken,
@@ -37,34 +46,44 @@
 //! being written over; a whole block s + 1 left behind chains to the s that was cut, not to the one
 //! written in its place, and carries a lower incarnation than that one. Sectors of old blocks
 //! within a new one carry its old stamps, so they can only make it look torn, never whole.
-//! Recycled segments hold blocks with lower numbers, which are never the one expected.
+//!
+//! *Blocks in a segment that is used again* have lower numbers than the block expected there, so
+//! they are neither taken nor proof. A segment is freed when a durable snapshot goes on above it, so
+//! the log had gone on above it; a segment is left only when it is full, to its last byte, with
+//! blocks that were taken, as is every segment that a cut left blocks behind in. So whatever lies
+//! in a freed segment is part of the log below the point, with numbers below the point's.
 //!
 //! Inputs -> outputs: a [`LogReader`] -> records, in order, and [`Recovered`], or [`Refusal`].
 //! Invariants: a record is handed out only from a block that is whole and follows the one before.
 //! Reading changes nothing. The same bytes give the same answer.
 //! Limits: a block is at most [`BLOCK_BYTES_MAX`]; no allocation per record or block.
-//! Not here: repair, the log's beginning elsewhere than at segment 1, whether what was read is
-//! durable: the rim syncs the segments before they are scanned.
+//! Not here: repair, what a snapshot is (it keeps a [`LogPoint`]), whether what was read is durable:
+//! the rim syncs the segments and their names before they are scanned.
 //! Assumed: a sector is written whole or not at all. Rot of the very last blocks that also makes
 //! them look torn cannot be told from a tear until a later block marks them durable; the seal
 //! keeps that time short. The same holds for the loss of the last segments, all of them.
 
+mod point;
 mod refusal;
+#[cfg(test)]
+mod tears;
 #[cfg(test)]
 mod tests;
 pub(crate) mod window;
 
 use crate::block::{self, Damage};
 use crate::format::{
-    BLOCK_BYTES_MAX, BlockFields, BlockName, CHAIN_ORIGIN, Probe, SECTOR_BYTES, SECTOR_ROOM_BYTES,
-    SectorStamp, UNIT_BYTES, probe,
+    BLOCK_BYTES_MAX, BlockName, Probe, SECTOR_BYTES, SECTOR_ROOM_BYTES, SectorStamp, UNIT_BYTES,
+    probe,
 };
 use crate::journal::JournalStart;
 use alloc::boxed::Box;
 use alloc::vec;
+use alloc::vec::Vec;
 use gavel_contract::{LogReader, SegmentInfo, SegmentNo};
 use gavel_link::Position;
-use gavel_types::{Index, LogRecord, Nanos, Stamp, Term};
+use gavel_types::{Index, LogRecord, Stamp};
+pub use point::{LogPoint, LogPointBytes};
 pub use refusal::{Breach, Corruption, Place, Refusal};
 use window::Window;
 
@@ -88,7 +107,7 @@ impl core::fmt::Display for Cut {
     }
 }
 
-/// A log that was read to its end.
+/// A log that was read to its end. Counts are of what was read, from the point given on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovered {
     /// Place and number of the next block, index of the next record.
@@ -97,6 +116,8 @@ pub struct Recovered {
     pub chain: u64,
     /// Stamp of the last record.
     pub last: Stamp,
+    /// Of the last block.
+    pub incarnation: u64,
     /// Highest durable mark that a block carries.
     pub marked: Position,
     /// Highest `commit` that a block carries.
@@ -109,33 +130,47 @@ pub struct Recovered {
     pub seals: u64,
     /// Records.
     pub records: u64,
-    /// Whole segments that are there; their numbers begin at 1.
+    /// Whole segments that are there, from the point's on.
     pub segments: u64,
     /// Whole segments behind the end's: they can be used as they are.
     pub spare_segments: u64,
-    /// A segment that was being made when the process ended: to be made again.
+    /// A segment that was being made when the process ended: to be removed, and made again.
     pub unprepared: Option<SegmentNo>,
     /// What was cut off, if anything.
     pub cut: Option<Cut>,
 }
 
 impl Recovered {
-    fn nothing(segments: u64, unprepared: Option<SegmentNo>) -> Self {
-        let end = Place { segment: SegmentNo(1), offset_bytes: 0, block_seq: 1, index: Index(1) };
+    /// Nothing but a point to go on from.
+    fn at(point: &LogPoint) -> Self {
         Self {
-            end,
-            chain: CHAIN_ORIGIN,
-            last: Stamp { index: Index(0), term: Term(0), time: Nanos(0) },
-            marked: Position::default(),
-            commit: Index(0),
-            incarnation_max: 0,
+            end: point.end,
+            chain: point.chain,
+            last: point.last,
+            incarnation: point.incarnation,
+            marked: point.marked,
+            commit: point.commit,
+            incarnation_max: point.incarnation,
             blocks: 0,
             seals: 0,
             records: 0,
-            segments,
+            segments: 0,
             spare_segments: 0,
-            unprepared,
+            unprepared: None,
             cut: None,
+        }
+    }
+
+    /// The point that the log ends at.
+    #[must_use]
+    pub const fn point(&self) -> LogPoint {
+        LogPoint {
+            end: self.end,
+            chain: self.chain,
+            last: self.last,
+            incarnation: self.incarnation,
+            marked: self.marked,
+            commit: self.commit,
         }
     }
 
@@ -160,7 +195,8 @@ impl Recovered {
     }
 }
 
-/// Reads a log and hands out its records in order.
+/// Reads a log from a point on and hands out its records in order. Segments below the point's are
+/// not looked at.
 ///
 /// # Errors
 /// [`Refusal`] if the log must not be served; what was handed out is to be thrown away then.
@@ -170,38 +206,58 @@ impl Recovered {
 pub fn scan<R: LogReader>(
     reader: &mut R,
     segment_bytes: u64,
+    from: &LogPoint,
     visit: &mut impl FnMut(&LogRecord),
 ) -> Result<Recovered, Refusal> {
     let unit = UNIT_BYTES as u64;
     assert!(segment_bytes > 0 && segment_bytes.is_multiple_of(unit), "segments are whole units");
-    let room = vec![0; BLOCK_BYTES_MAX / SECTOR_BYTES * SECTOR_ROOM_BYTES].into_boxed_slice();
     let mut window = Window::new(reader);
-    let found = lay_out(&mut window, segment_bytes)?;
-    let mut scan = Scan { window, room, segment_bytes, incarnation: 0, found };
+    let layout = lay_out(&mut window, segment_bytes, from)?;
+    let mut found = Recovered::at(from);
+    found.segments = layout.last.map_or(0, |last| last.0 - from.end.segment.0 + 1);
+    found.unprepared = layout.unprepared;
+    let mut scan = Scan {
+        window,
+        room: room(),
+        segment_bytes,
+        last_segment: layout.last.unwrap_or(SegmentNo(0)),
+        point: *from,
+        found,
+    };
     while scan.is_there() && scan.take_block(visit)? {}
     scan.look_ahead()?;
-    scan.found.spare_segments = scan.found.segments.saturating_sub(scan.found.end.segment.0);
-    Ok(scan.found)
+    Ok(scan.close())
+}
+
+/// Room for a block's bytes without stamps.
+pub(crate) fn room() -> Box<[u8]> {
+    vec![0; BLOCK_BYTES_MAX / SECTOR_BYTES * SECTOR_ROOM_BYTES].into_boxed_slice()
+}
+
+/// Which segments there are, from the point's on.
+struct Layout {
+    /// The last that is whole; all from the point's to it are.
+    last: Option<SegmentNo>,
+    unprepared: Option<SegmentNo>,
 }
 
 /// Looks at which segments there are, before anything in them.
 fn lay_out<R: LogReader>(
-    window: &mut Window<'_, R>,
+    window: &mut Window<&mut R>,
     segment_bytes: u64,
-) -> Result<Recovered, Refusal> {
-    let listed = window.reader().segments();
-    let listed = listed.map_err(|fault| Refusal::Fault { segment: None, fault })?;
-    let Some((newest, older)) = listed.split_last() else {
-        return Ok(Recovered::nothing(0, None));
-    };
-    for (segment, expected) in listed.iter().zip(1..).map(|(info, n)| (info.segment, SegmentNo(n)))
-    {
-        match segment {
-            _ if segment == expected => {}
-            first if expected.0 == 1 => return Err(Refusal::FirstMissing { first }),
-            next => return Err(Refusal::SegmentMissing { segment: expected, next }),
-        }
+    from: &LogPoint,
+) -> Result<Layout, Refusal> {
+    let place = from.end;
+    if place.offset_bytes > segment_bytes {
+        return Err(Refusal::PointOutside { place, segment_bytes });
     }
+    let listed = window.reader().segments();
+    let mut listed = listed.map_err(|fault| Refusal::Fault { segment: None, fault })?;
+    listed.retain(|info| info.segment >= place.segment);
+    check_row(&listed, from)?;
+    let Some((newest, older)) = listed.split_last() else {
+        return Ok(Layout { last: None, unprepared: None });
+    };
     let wrong = |info: &SegmentInfo| Refusal::WrongLength {
         segment: info.segment,
         bytes: info.bytes,
@@ -211,16 +267,39 @@ fn lay_out<R: LogReader>(
         return Err(wrong(info));
     }
     if newest.bytes == segment_bytes {
-        return Ok(Recovered::nothing(newest.segment.0, None));
+        return Ok(Layout { last: Some(newest.segment), unprepared: None });
     }
-    if holds_a_block(window, newest)? {
+    // Blocks before the point are in its segment, whatever the bytes look like.
+    let before = newest.segment == place.segment && place.offset_bytes > 0;
+    if before || holds_a_block(window, newest)? {
         return Err(wrong(newest));
     }
-    Ok(Recovered::nothing(newest.segment.0 - 1, Some(newest.segment)))
+    let last = older.last().map(|info| info.segment);
+    Ok(Layout { last, unprepared: Some(newest.segment) })
+}
+
+/// The segments must be a row without a gap that begins with the point's. Only the first one of
+/// all may not be there yet.
+fn check_row(listed: &[SegmentInfo], from: &LogPoint) -> Result<(), Refusal> {
+    let origin = *from == LogPoint::ORIGIN;
+    match listed.first().map(|info| info.segment) {
+        Some(first) if first == from.end.segment => {}
+        Some(first) if origin => return Err(Refusal::FirstMissing { first }),
+        None if origin => return Ok(()),
+        next => return Err(Refusal::PointMissing { place: from.end, next }),
+    }
+    let numbers: Vec<SegmentNo> = listed.iter().map(|info| info.segment).collect();
+    for pair in numbers.windows(2) {
+        let segment = SegmentNo(pair[0].0 + 1);
+        if pair[1] != segment {
+            return Err(Refusal::SegmentMissing { segment, next: pair[1] });
+        }
+    }
+    Ok(())
 }
 
 fn holds_a_block<R: LogReader>(
-    window: &mut Window<'_, R>,
+    window: &mut Window<&mut R>,
     info: &SegmentInfo,
 ) -> Result<bool, Refusal> {
     for offset_bytes in (0..info.bytes).step_by(UNIT_BYTES) {
@@ -235,44 +314,39 @@ fn holds_a_block<R: LogReader>(
 }
 
 struct Scan<'r, R> {
-    window: Window<'r, R>,
+    window: Window<&'r mut R>,
     /// A block's bytes without stamps.
     room: Box<[u8]>,
     segment_bytes: u64,
-    /// Of the last block taken.
-    incarnation: u64,
+    /// The last that is whole; below the point's if there is none.
+    last_segment: SegmentNo,
+    point: LogPoint,
     found: Recovered,
 }
 
 impl<R: LogReader> Scan<'_, R> {
     /// Goes to the next segment at the end of one. False if it is not there.
     fn is_there(&mut self) -> bool {
-        let end = &mut self.found.end;
-        if end.offset_bytes == self.segment_bytes && end.segment.0 < self.found.segments {
-            end.segment = SegmentNo(end.segment.0 + 1);
-            end.offset_bytes = 0;
+        let next = self.point.next_place(self.segment_bytes);
+        if next.segment <= self.last_segment {
+            self.point.end = next;
         }
-        end.segment.0 <= self.found.segments && end.offset_bytes < self.segment_bytes
-    }
-
-    /// What the next block's name cannot be older than.
-    fn expected(&self) -> BlockName {
-        BlockName { incarnation: self.incarnation, block_seq: self.found.end.block_seq }
+        next.segment <= self.last_segment
     }
 
     /// Takes the next block. False if there is none, or none that is whole.
     fn take_block(&mut self, visit: &mut impl FnMut(&LogRecord)) -> Result<bool, Refusal> {
-        let place = self.found.end;
+        let place = self.point.end;
         let fields = match self.probe(place.segment, place.offset_bytes)? {
             Probe::Foreign { version } => return Err(Refusal::Version { place, version }),
-            Probe::Nothing(stamp) if stamp.is_of(self.expected()) => {
+            Probe::Nothing(stamp) if stamp.is_of(self.point.expected()) => {
                 return Err(Refusal::Corrupt { place, how: Corruption::Header });
             }
             Probe::Nothing(_) => return Ok(false),
             Probe::Header(fields) => fields,
         };
         let name = fields.name;
-        if name.block_seq != place.block_seq || name.incarnation < self.incarnation {
+        if name.block_seq != place.block_seq || name.incarnation < self.point.incarnation {
             return Ok(false);
         }
         let bytes = fields.block_bytes();
@@ -287,15 +361,17 @@ impl<R: LogReader> Scan<'_, R> {
                 return Err(Refusal::Corrupt { place, how: Corruption::Payload });
             }
         };
-        self.found
-            .follow(&fields, payload, visit)
+        self.point
+            .follow(place, &fields, payload, visit)
             .map_err(|breach| Refusal::Broken { place, breach })?;
-        self.incarnation = name.incarnation;
+        self.found.blocks += 1;
+        self.found.seals += u64::from(fields.count == 0);
+        self.found.records += u64::from(fields.count);
         Ok(true)
     }
 
     fn probe(&mut self, segment: SegmentNo, offset_bytes: u64) -> Result<Probe, Refusal> {
-        let place = Place { segment, offset_bytes, ..self.found.end };
+        let place = Place { segment, offset_bytes, ..self.point.end };
         let found = probe(view(&mut self.window, &place, UNIT_BYTES, self.segment_bytes)?);
         if let Probe::Header(fields) = found {
             let seen = &mut self.found.incarnation_max;
@@ -310,13 +386,13 @@ impl<R: LogReader> Scan<'_, R> {
         if !self.is_there() {
             return Ok(());
         }
-        let place = self.found.end;
-        let expected = self.expected();
+        let place = self.point.end;
+        let expected = self.point.expected();
         let first = view(&mut self.window, &place, UNIT_BYTES, self.segment_bytes)?;
         let mut torn =
             first.chunks_exact(SECTOR_BYTES).any(|sector| SectorStamp::of(sector).is_of(expected));
         let mut later_blocks = 0;
-        for segment in place.segment.0..=self.found.segments {
+        for segment in place.segment.0..=self.last_segment.0 {
             let from = if segment == place.segment.0 { place.offset_bytes } else { 0 };
             for offset_bytes in (from..self.segment_bytes).step_by(UNIT_BYTES) {
                 let segment = SegmentNo(segment);
@@ -343,11 +419,17 @@ impl<R: LogReader> Scan<'_, R> {
         self.found.cut = torn.then_some(Cut { place, later_blocks });
         Ok(())
     }
+
+    fn close(self) -> Recovered {
+        let LogPoint { end, chain, last, incarnation, marked, commit } = self.point;
+        let spare_segments = self.last_segment.0.saturating_sub(end.segment.0);
+        Recovered { end, chain, last, incarnation, marked, commit, spare_segments, ..self.found }
+    }
 }
 
 /// The bytes at a place, all of them.
-fn view<'w, R: LogReader>(
-    window: &'w mut Window<'_, R>,
+pub(crate) fn view<'w, R: LogReader>(
+    window: &'w mut Window<R>,
     place: &Place,
     len: usize,
     expected: u64,
@@ -361,43 +443,4 @@ fn view<'w, R: LogReader>(
         return Err(Refusal::WrongLength { segment, bytes, expected });
     }
     Ok(bytes)
-}
-
-impl Recovered {
-    /// Takes a block whose checksums are good, if it follows the one before.
-    fn follow(
-        &mut self,
-        fields: &BlockFields,
-        payload: &[u8],
-        visit: &mut impl FnMut(&LogRecord),
-    ) -> Result<(), Breach> {
-        if fields.chain != self.chain {
-            return Err(Breach::Chain);
-        }
-        if fields.first_index != self.end.index {
-            return Err(Breach::Index { found: fields.first_index });
-        }
-        if fields.term < self.last.term {
-            return Err(Breach::Term { before: self.last.term, found: fields.term });
-        }
-        for record in block::records(fields, payload) {
-            let record = record.map_err(|bad| Breach::Record { index: bad.index })?;
-            let (before, found) = (self.last.time, record.stamp.time);
-            if found < before {
-                return Err(Breach::Time { before, found });
-            }
-            self.last = record.stamp;
-            visit(&record);
-        }
-        self.chain = fields.chain_after();
-        self.marked = self.marked.max(fields.durable.position);
-        self.commit = self.commit.max(fields.commit);
-        self.blocks += 1;
-        self.seals += u64::from(fields.count == 0);
-        self.records += u64::from(fields.count);
-        self.end.offset_bytes += fields.block_bytes() as u64;
-        self.end.block_seq += 1;
-        self.end.index = fields.last_index().next();
-        Ok(())
-    }
 }

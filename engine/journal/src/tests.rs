@@ -1,7 +1,9 @@
 //! Tests of the whole room, and what all its tests share.
 
 mod fixture;
+mod fixtures;
 mod fuzz;
+mod recycled;
 mod storm;
 
-pub(crate) use fixture::{Image, MS, Placed, Rig, plan, record, records_of, scan_all};
+pub(crate) use fixture::{Image, MS, Placed, Rig, plan, record, records_of, scan_all, scan_from};

@@ -10,16 +10,19 @@ use crate::cli::Start;
 use crate::store::{Silenced, silenced};
 use crate::trace::Trace;
 use crate::watch::Watch;
-use crate::{authenticator, exit, say, tile};
+use crate::{authenticator, background, exit, say, tile};
 use gavel_book::Book;
 use gavel_config::{DurableMode, Host, HotAlloc};
 use gavel_contract::{Agent, LogStore, Now, StoreFault};
 use gavel_io::clock::SystemClock;
+use gavel_io::codec::Zstd;
 use gavel_io::credentials::Ed25519;
-use gavel_io::storage::{self, FileLogStore, LogDirectory, StoreOptions};
+use gavel_io::files::DataFiles;
+use gavel_io::storage::{self, FileLogStore, LogDirectory, StoreOptions, TailingReader};
 use gavel_io::tcp::{self, TcpEgress, TcpIngress};
 use gavel_io::{cpu, hot_alloc, memory};
 use gavel_journal::Journal;
+use gavel_link::Position;
 use gavel_pipeline::{Assembly, Authenticator, Ports, assemble};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,7 +55,19 @@ pub fn host() -> Host {
     Host { allowed_cpus, numa_nodes, fifo: false }
 }
 
-type Node = Assembly<Book, Silenced<FileLogStore>, TcpIngress, TcpEgress>;
+/// Makes the machine: here, and once more for the shadow.
+type MakeBook = Box<dyn FnMut() -> Book + Send>;
+
+type Node = Assembly<
+    Book,
+    Silenced<FileLogStore>,
+    TcpIngress,
+    TcpEgress,
+    TailingReader,
+    DataFiles,
+    Zstd,
+    MakeBook,
+>;
 
 /// Serves until SIGINT or SIGTERM.
 ///
@@ -78,17 +93,35 @@ pub fn serve(start: Start) -> Result<(), Failure> {
             .map_err(|fault| Failure::new(exit::ADDRESS, fault))?;
     let address = ingress.local_address();
     let (store, full_disk) = silenced(store);
-    let ports = Ports { store, ingress, egress };
-    let book = Book::new(&settings.plan.book);
+    let ports = Ports {
+        store,
+        log: directory.tailing_reader().map_err(|f| Failure::new(exit::DIRECTORY, f))?,
+        files: DataFiles::new(&settings.data_dir, settings.files_bytes_per_s_max),
+        codec: Zstd::new().map_err(|error| Failure::new(exit::USAGE, error))?,
+        ingress,
+        egress,
+    };
+    let plan = settings.plan.book.clone();
+    let make: MakeBook = Box::new(move || Book::new(&plan));
+    let opened = began.elapsed();
     let mut log = directory.reader();
-    let node = assemble(&settings.plan, book, &mut log, incarnation, ports).map_err(|refusal| {
+    let assembled = assemble(&settings.plan, make, &mut log, incarnation, &clock, ports);
+    let node = assembled.map_err(|refusal| {
         let what = format!("the log in {}: {refusal}", settings.data_dir.display());
         Failure::new(exit::RECOVERY, what)
     })?;
+    if let Some(segment) = node.handles.recovered.unprepared {
+        directory
+            .remove_unprepared(segment, settings.plan.journal.segment_bytes)
+            .map_err(|fault| Failure::new(exit::DIRECTORY, fault))?;
+    }
+    let locking = Instant::now();
     let locked = memory::lock_all();
-    say::recovered(&start, &node.handles, began.elapsed());
+    let locking = locking.elapsed();
+    say::recovered(&start, &node.handles);
     say::memory(&start, &node.handles.memory, &locked);
-    say::serving(&start, address, &mode);
+    let times = say::Times { whole: began.elapsed(), opening: opened, locking };
+    say::serving(&start, address, &mode, &node.handles.restart.times, &times);
     hot_alloc::set_mode(match settings.hot_alloc {
         HotAlloc::Count => hot_alloc::HotMode::Count,
         HotAlloc::Abort => hot_alloc::HotMode::Abort,
@@ -173,7 +206,7 @@ fn run(
     mut watch: Watch,
     publish: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let Assembly { gateway, sequencer, journal, executor, egress, mut handles } = node;
+    let Assembly { gateway, sequencer, journal, executor, egress, shadow, mut handles } = node;
     let trace = start.trace.as_ref().map(|path| (Trace::new(clock), path));
     let mut agents: Vec<Box<dyn Agent + Send>> = match &trace {
         None => vec![
@@ -225,13 +258,26 @@ fn run(
             .map_err(|fault| Failure::new(exit::USAGE, fault))?;
     }
     publish()?;
-    while !signals.wait(Watch::EVERY) {
-        watch.look(&handles);
+    // What it takes from here on is not hot, and a limit on locked memory is none of its business.
+    let _ = memory::lock_no_more();
+    background::start(shadow, clock.clone(), Arc::clone(&stop))
+        .map_err(|error| Failure::new(exit::USAGE, error))?;
+    loop {
+        match signals.wait(Watch::EVERY) {
+            Some(Told::Stop) => break,
+            Some(Told::Snapshot) => {
+                let asked = handles.snapshot_asked.at();
+                let index = asked.index.next();
+                handles.snapshot_asked.raise(Position { index, ..asked });
+            }
+            None => {}
+        }
+        watch.look(&mut handles);
     }
     say::stopping(start);
-    handles.stop.raise(gavel_link::Position { generation: 0, index: gavel_types::Index(1) });
+    handles.stop.raise(Position { generation: 0, index: gavel_types::Index(1) });
     let deadline = Instant::now() + STOP_GRACE;
-    while Instant::now() < deadline && !signals.wait(Watch::EVERY) {}
+    while Instant::now() < deadline && signals.wait(Watch::EVERY) != Some(Told::Stop) {}
     stop.store(true, Ordering::Release);
     for tile in tiles {
         tile.join();
@@ -249,17 +295,27 @@ fn run(
     Ok(())
 }
 
-/// SIGINT and SIGTERM, waited for on the main thread.
-struct Signals(mpsc::Receiver<()>);
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// SIGINT, SIGTERM.
+    Stop,
+    /// SIGUSR1.
+    Snapshot,
+}
+
+/// Signals, waited for on the main thread.
+struct Signals(mpsc::Receiver<Told>);
 
 impl Signals {
     fn take() -> Result<Self, std::io::Error> {
-        use signal_hook::consts::{SIGINT, SIGTERM};
-        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+        use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
         let (tell, told) = mpsc::channel();
         std::thread::Builder::new().name("gavel-signals".into()).spawn(move || {
-            for _ in signals.forever() {
-                if tell.send(()).is_err() {
+            for signal in signals.forever() {
+                let what = if signal == SIGUSR1 { Told::Snapshot } else { Told::Stop };
+                if tell.send(what).is_err() {
                     return;
                 }
             }
@@ -267,8 +323,8 @@ impl Signals {
         Ok(Self(told))
     }
 
-    /// True if a signal came within the time.
-    fn wait(&self, time: Duration) -> bool {
-        self.0.recv_timeout(time).is_ok()
+    /// The next signal, if one came within the time.
+    fn wait(&self, time: Duration) -> Option<Told> {
+        self.0.recv_timeout(time).ok()
     }
 }

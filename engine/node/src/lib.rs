@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod authenticator;
+mod background;
 pub mod boot;
 pub mod cli;
 pub mod exit;

@@ -25,7 +25,10 @@ impl Watch {
     }
 
     /// Says what changed since the last look. A full disk is said even by a quiet node.
-    pub(crate) fn look(&mut self, handles: &Handles) {
+    pub(crate) fn look(&mut self, handles: &mut Handles) {
+        while let Some(news) = handles.news.pop() {
+            say::shadow(&news, self.quiet);
+        }
         while let Some(why) = self.full_disk.pop() {
             self.why = why;
         }

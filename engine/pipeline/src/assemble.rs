@@ -12,33 +12,42 @@ use crate::authenticator::AuthenticatorLinks;
 use crate::egress::{Egress, EgressLinks, EgressStart};
 use crate::executor::Executor;
 use crate::gateway::{AuthenticatorRings, Gateway, GatewayLinks};
+use crate::restart::{Loaded, Restart, StartRefusal, configuration, load};
 use crate::sequencer::{LogEnd, Sequencer, SequencerLinks};
-use crate::session::Sessioned;
-use crate::{FromAuthenticator, FromEgress, ToAuthenticator, ToEgress};
+use crate::shadow::{NEWS_MAX, Shadow, ShadowLinks, ShadowNews, ShadowPorts};
+use crate::snapshot::CHUNK_BYTES;
+use crate::{FetchLinks, FromAuthenticator, FromEgress, ToAuthenticator, ToEgress};
 use alloc::vec;
 use alloc::vec::Vec;
 use gavel_contract::{
-    Egress as EgressPort, Ingress, LogReader, LogStore, Machine, MemoryLine, Outbox, Plan,
-    Progress, RingPlan,
+    Clock, Codec, Egress as EgressPort, FileStore, Ingress, LogReader, LogStore, Machine,
+    MemoryLine, Outbox, Plan, ReportStorePlan, RingPlan,
 };
-use gavel_journal::recovery::{self, Recovered, Refusal};
+use gavel_journal::recovery::Recovered;
 use gavel_journal::{Journal, JournalLinks};
-use gavel_link::{Position, Reader, Watermark, WatermarkWriter, Writer, touched_ring, watermark};
+use gavel_link::{
+    Position, Reader, Watermark, WatermarkWriter, Writer, ring, touched_ring, watermark,
+};
 use gavel_types::{
-    AdminStart, Body, Command, ConnId, Index, LogRecord, Nanos, NotAppliedRange, Report, SeqNo,
+    AdminStart, Command, ConnId, Index, LogRecord, Nanos, NotAppliedRange, Report, SeqNo,
     SessionSlot, Stamp, Term,
 };
 use gavel_wire::server::TermRun;
-use xxhash_rust::xxh3::Xxh3Default;
 
 /// The one term of a single node.
 pub const SINGLE_NODE_TERM: Term = Term(1);
 
 /// The rim of one node.
 #[derive(Debug)]
-pub struct Ports<S, I, E> {
+pub struct Ports<S, I, E, R, F, C> {
     /// Where the log is written.
     pub store: S,
+    /// Reads the log, also while it is written.
+    pub log: R,
+    /// Files beside the log.
+    pub files: F,
+    /// Packs them.
+    pub codec: C,
     /// Clients' bytes in.
     pub ingress: I,
     /// Clients' bytes out.
@@ -46,7 +55,7 @@ pub struct Ports<S, I, E> {
 }
 
 /// A node, ready to run.
-pub struct Assembly<M, S, I, E>
+pub struct Assembly<M, S, I, E, R, F, C, N>
 where
     S: LogStore,
 {
@@ -60,9 +69,14 @@ where
     pub executor: Executor<M>,
     /// Sends reports.
     pub egress: Egress<E>,
+    /// Writes snapshots and stores reports. Not for a hot tile.
+    pub shadow: Shadow<M, R, F, C, N>,
     /// For whoever watches and steers the node.
     pub handles: Handles,
 }
+
+/// What a start comes to.
+pub type Assembled<M, S, I, E, R, F, C, N> = Result<Assembly<M, S, I, E, R, F, C, N>, StartRefusal>;
 
 /// What the outside of the pipeline holds of it.
 #[derive(Debug)]
@@ -71,15 +85,25 @@ pub struct Handles {
     pub control: Writer<Command>,
     /// Raise above 0: every connection is told that the node stops.
     pub stop: WatermarkWriter,
-    /// Raise to the first segment of the log that is still needed.
-    pub floor: WatermarkWriter,
+    /// Raise by one: the shadow is asked for a snapshot now.
+    pub snapshot_asked: WatermarkWriter,
     /// How far the log is durable.
     pub durable: Watermark,
     /// How far it is applied.
     pub applied: Watermark,
+    /// How far the shadow has come.
+    pub shadowed: Watermark,
+    /// Index of the newest snapshot.
+    pub snapshot: Watermark,
+    /// First segment of the log that is still needed.
+    pub floor: Watermark,
+    /// What the shadow has to say.
+    pub news: Reader<ShadowNews>,
     /// Parity of its index: odd, the disk is full and intake has stopped.
     pub intake: Watermark,
-    /// What recovery found.
+    /// What the start began with.
+    pub restart: Restart,
+    /// What recovery found in the log.
     pub recovered: Recovered,
     /// Where memory went.
     pub memory: Vec<MemoryLine>,
@@ -146,25 +170,34 @@ impl Rings {
     }
 }
 
-/// Recovers the log and makes the agents of a single node: term 1, `commit` = `durable` =
-/// `release`, no lease, no replicator.
+/// Everything of a node but what its ports and the shadow do: recovers the state and makes the
+/// agents of a single node: term 1, `commit` = `durable` = `release`, no lease, no replicator.
+/// `new_machine` is called for each machine that there is: one here, one for the shadow, and one
+/// more for each damaged snapshot.
 ///
 /// # Errors
 /// [`StartRefusal`] if serving from the log as found, or under this Plan, could lose, repeat or
 /// change something acknowledged.
-pub fn assemble<M, S, I, E>(
+pub fn assemble<M, S, I, E, R, F, C, N>(
     plan: &Plan,
-    machine: M,
+    mut new_machine: N,
     log: &mut impl LogReader,
     incarnation: u64,
-    ports: Ports<S, I, E>,
-) -> Result<Assembly<M, S, I, E>, StartRefusal>
+    clock: &impl Clock,
+    ports: Ports<S, I, E, R, F, C>,
+) -> Assembled<M, S, I, E, R, F, C, N>
 where
     M: Machine,
     S: LogStore,
     I: Ingress,
     E: EgressPort,
+    R: LogReader,
+    F: FileStore,
+    C: Codec,
+    N: FnMut() -> M,
 {
+    let began = clock.now().mono;
+    let Ports { store, log: tailing, mut files, mut codec, ingress, egress: egress_port } = ports;
     let rings = Rings::new(&plan.ring);
     let ring_bytes = rings.memory_bytes();
     let Rings { control, commands, to_journal, to_executor, reports, requests, events, ticks } =
@@ -172,18 +205,25 @@ where
     // The journal raises `durable` to what recovery found; until then it stands at nothing.
     let (durable_in, durable) = watermark(Position::default());
     let (intake_in, intake) = watermark(Position::default());
-    let (floor, floor_out) = watermark(Position::default());
     let (stop, stop_out) = watermark(Position::default());
+    let (shadow_links, shadow_ends) = shadow_links(&plan.reports, &durable);
 
-    let mut machine = Sessioned::new(&plan.session, machine);
     let links = EgressLinks {
         reports: reports.1,
         requests: requests.1,
         events: events.0,
         release: durable.clone(),
+        stored: shadow_ends.stored,
     };
-    let mut egress = Egress::new(plan, links, ports.egress, single_node());
-    let recovered = recover(plan, log, &mut machine, &mut egress)?;
+    let mut egress = Egress::new(plan, links, egress_port, single_node());
+    let made = Nanos(clock.now().mono.since(began));
+    let mut loaded = load(plan, &mut new_machine, &mut files, &mut codec, clock)?;
+    for (slot, session) in loaded.machine.sessions().iter().enumerate() {
+        egress.go_on(SessionSlot(slot as u32), session.next_number);
+    }
+    let recovered = loaded.replay(plan, log, &mut Restore(&mut egress), clock)?;
+    let Loaded { machine, mut restart, .. } = loaded;
+    restart.times.memory.0 += made.0;
     let start = recovered.start(incarnation)?;
     let (applied_in, applied) = watermark(start.durable);
 
@@ -206,10 +246,10 @@ where
         durable: durable_in,
         intake: intake_in,
         commit: durable.clone(),
-        floor: floor_out,
+        floor: shadow_ends.floor.clone(),
     };
-    let block_bytes = ports.store.buffers() * ports.store.buffer_bytes();
-    let journal = Journal::new(&plan.journal, ports.store, start, links);
+    let block_bytes = store.buffers() * store.buffer_bytes();
+    let journal = Journal::new(&plan.journal, store, start, links);
     let (rings_of_gateway, authenticator) = authenticator_rings(plan).unzip();
     let links = GatewayLinks {
         commands: commands.0,
@@ -219,29 +259,77 @@ where
         intake: intake.clone(),
         stop: stop_out,
     };
-    let gateway = Gateway::new(&plan.session, links, ports.ingress);
+    let gateway = Gateway::new(&plan.session, links, ingress);
     let (pool_bytes, conn_bytes) = egress.memory_bytes();
+    let machine_bytes = machine.memory_bytes();
+    let shadow_bytes = machine_bytes + plan.reports.gather_bytes_max + 2 * CHUNK_BYTES;
     let memory = vec![
-        MemoryLine { what: "machine (books, sessions)", bytes: machine.memory_bytes() },
+        MemoryLine { what: "machine (books, sessions)", bytes: machine_bytes },
         MemoryLine { what: "rings", bytes: ring_bytes },
         MemoryLine { what: "reports for retransmission", bytes: pool_bytes },
         MemoryLine { what: "connections", bytes: conn_bytes + gateway.memory_bytes() },
         MemoryLine { what: "log blocks", bytes: block_bytes },
+        MemoryLine { what: "the shadow, once it follows", bytes: shadow_bytes },
     ];
     let executor = Executor::new(machine, to_executor.1, reports.0, applied_in, ticks.0);
+    let rim = ShadowPorts { log: tailing, files, codec };
+    let given = configuration(plan);
+    let shadow = Shadow::new(plan, given, restart.snapshot, new_machine, rim, shadow_links);
     let mut handles = Handles {
         control: control.0,
         stop,
-        floor,
+        snapshot_asked: shadow_ends.asked,
         durable,
         applied,
+        shadowed: shadow_ends.shadowed,
+        snapshot: shadow_ends.snapshot,
+        floor: shadow_ends.floor,
+        news: shadow_ends.news,
         intake,
+        restart,
         recovered,
         memory,
         authenticator,
     };
     handles.control.push(admin_start(plan, incarnation));
-    Ok(Assembly { gateway, sequencer, journal, executor, egress, handles })
+    Ok(Assembly { gateway, sequencer, journal, executor, egress, shadow, handles })
+}
+
+/// The other ends of the shadow's links.
+struct ShadowEnds {
+    stored: Option<FetchLinks>,
+    floor: Watermark,
+    asked: WatermarkWriter,
+    shadowed: Watermark,
+    snapshot: Watermark,
+    news: Reader<ShadowNews>,
+}
+
+fn shadow_links(plan: &ReportStorePlan, durable: &Watermark) -> (ShadowLinks, ShadowEnds) {
+    let (floor_in, floor) = watermark(Position::default());
+    let (asked_in, asked) = watermark(Position::default());
+    let (shadowed_in, shadowed) = watermark(Position::default());
+    let (snapshot_in, snapshot) = watermark(Position::default());
+    let (news_in, news) = ring(NEWS_MAX);
+    // Each page is in one of the two, or at one of their ends.
+    let depth = plan.pages.next_power_of_two();
+    let (fetches_in, fetches) = ring(depth);
+    let (fetched_in, fetched) = ring(depth);
+    let stored = FetchLinks { fetches: fetches_in, fetched };
+    let links = ShadowLinks {
+        durable: durable.clone(),
+        commit: durable.clone(),
+        floor: floor_in,
+        asked,
+        fetches,
+        fetched: fetched_in,
+        shadowed: shadowed_in,
+        snapshot: snapshot_in,
+        news: news_in,
+    };
+    let stored = (plan.bytes_max > 0).then_some(stored);
+    let ends = ShadowEnds { stored, floor, asked: asked_in, shadowed, snapshot, news };
+    (links, ends)
 }
 
 /// What egress says of a node that leads alone, from the first record on.
@@ -269,90 +357,4 @@ fn admin_start(plan: &Plan, incarnation: u64) -> Command {
     let idle_expiry_ms = plan.session.idle_expiry_ms;
     let start = AdminStart { incarnation, configuration: configuration(plan), idle_expiry_ms };
     Command::admin_start(SessionSlot::NONE, SeqNo(0), &start)
-}
-
-/// Applies the log to the machine, and gives egress the reports that it makes again.
-fn recover<M: Machine, E: EgressPort>(
-    plan: &Plan,
-    log: &mut impl LogReader,
-    machine: &mut Sessioned<M>,
-    egress: &mut Egress<E>,
-) -> Result<Recovered, StartRefusal> {
-    let given = configuration(plan);
-    let mut refusal = None;
-    let recovered = recovery::scan(log, plan.journal.segment_bytes, &mut |record: &LogRecord| {
-        if let Ok(Body::AdminStart(start)) = record.command.parse()
-            && start.configuration != 0
-            && start.configuration != given
-        {
-            let index = record.stamp.index;
-            let logged = start.configuration;
-            refusal.get_or_insert(StartRefusal::Configuration { index, logged, given });
-        }
-        if refusal.is_none() {
-            let progress = machine.apply(record, &mut Restore(egress));
-            assert!(progress == Progress::Done, "nothing pauses when there is room");
-        }
-    })?;
-    refusal.map_or(Ok(recovered), Err)
-}
-
-/// Why a node must not serve.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StartRefusal {
-    /// The log itself.
-    Log(Refusal),
-    /// The log was written under other instruments or sizes of the machine. Replayed under these,
-    /// its commands could have other outcomes than those that clients were told.
-    Configuration {
-        /// Record that says under which configuration it was written.
-        index: Index,
-        /// Digest of that.
-        logged: u64,
-        /// Digest of what this start was given.
-        given: u64,
-    },
-}
-
-impl From<Refusal> for StartRefusal {
-    fn from(refusal: Refusal) -> Self {
-        Self::Log(refusal)
-    }
-}
-
-impl core::fmt::Display for StartRefusal {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Log(refusal) => refusal.fmt(f),
-            Self::Configuration { index, logged, given } => write!(
-                f,
-                "record {index} of the log was written with other instruments or limits \
-                 ({logged:016x}) than this start was given ({given:016x}): replayed with these, \
-                 orders could end differently from what clients were told. Start with the \
-                 [[symbol]] list, the [book] section and sessions.sessions_max of before, or with \
-                 an empty data directory"
-            ),
-        }
-    }
-}
-
-impl core::error::Error for StartRefusal {}
-
-/// Digest of whatever the machine's answers depend on beside the log.
-fn configuration(plan: &Plan) -> u64 {
-    let mut hash = Xxh3Default::new();
-    for number in [plan.book.orders_max, plan.book.levels_max, plan.session.sessions_max] {
-        hash.update(&number.to_le_bytes());
-    }
-    for spec in &plan.book.symbols {
-        hash.update(&spec.symbol.0.to_le_bytes());
-        for number in [spec.tick.0, spec.price_min.0, spec.price_max.0] {
-            hash.update(&number.to_le_bytes());
-        }
-        for number in [spec.lot.0, spec.qty_max.0] {
-            hash.update(&number.to_le_bytes());
-        }
-    }
-    // 0 stands for "not said".
-    hash.digest().max(1)
 }

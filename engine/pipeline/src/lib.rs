@@ -15,18 +15,26 @@ mod authenticator;
 mod connection;
 mod egress;
 mod executor;
+mod fetch;
 mod gateway;
 #[cfg(feature = "mutate")]
 mod mutation;
 mod replicator;
+mod restart;
 mod sequencer;
 pub mod session;
+mod shadow;
+pub mod snapshot;
+#[cfg(test)]
+mod testing;
 mod throttle;
 
-pub use assemble::{Assembly, Handles, Ports, SINGLE_NODE_TERM, StartRefusal, assemble};
+pub use assemble::{Assembled, Assembly, Handles, Ports, SINGLE_NODE_TERM, assemble};
 pub use authenticator::{Authenticator, AuthenticatorLinks, CLAIMS_PER_CYCLE};
 pub use connection::{FromAuthenticator, FromEgress, ToAuthenticator, ToEgress};
-pub use egress::{Egress, EgressLinks, EgressStart, REPORTS_PER_CYCLE, REQUESTS_PER_CYCLE};
+pub use egress::{
+    Egress, EgressLinks, EgressStart, FetchLinks, REPORTS_PER_CYCLE, REQUESTS_PER_CYCLE,
+};
 pub use executor::{Executor, RECORDS_PER_CYCLE};
 pub use gateway::{
     AuthenticatorRings, EVENTS_PER_CYCLE, Gateway, GatewayLinks, HELD_BYTES, READ_BYTES_MAX,
@@ -35,4 +43,9 @@ pub use gateway::{
 #[cfg(feature = "mutate")]
 pub use mutation::Mutation;
 pub use replicator::{FromReplicator, ReplicatorLinks};
+pub use restart::{Loaded, PassedOver, Restart, StartRefusal, StartTimes, configuration, load};
 pub use sequencer::{COMMANDS_PER_CYCLE, LogEnd, Sequencer, SequencerLinks};
+pub use shadow::{
+    BLOCKS_PER_CYCLE, FETCHES_PER_CYCLE, NEWS_MAX, Shadow, ShadowCounts, ShadowLinks, ShadowNews,
+    ShadowPorts,
+};

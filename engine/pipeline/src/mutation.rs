@@ -15,4 +15,20 @@ pub enum Mutation {
     DropsWhenTight,
     /// A machine that was recovered expects every session to begin its numbers anew.
     SequencesForgotten,
+    /// The shadow applies what is in the log's files, durable or not.
+    ShadowAheadOfDurable,
+    /// A snapshot names the record after the one that its state holds.
+    SnapshotIndexOffByOne,
+    /// A snapshot holds the sessions as if nobody had sent anything.
+    SessionsNotSaved,
+    /// The directory is not synced after a snapshot got its name.
+    DirectoryUnsynced,
+    /// The log is given up to where the newest snapshot needs it, not the oldest.
+    FloorOfNewest,
+    /// The log is given up before the snapshot that needs less of it is durable.
+    FloorBeforeDurable,
+    /// A snapshot is written before the reports that belong to it.
+    ReportsUnflushed,
+    /// Stored reports are sent from the one after the one wanted.
+    FetchOffByOne,
 }

@@ -12,9 +12,9 @@ use gavel_book::Book;
 use gavel_config::Settings;
 use gavel_contract::{Machine, Outbox, Progress};
 use gavel_io::storage::LogDirectory;
-use gavel_journal::recovery;
+use gavel_journal::recovery::{self, LogPoint};
 use gavel_pipeline::session::Sessioned;
-use gavel_types::{LogRecord, Report};
+use gavel_types::Report;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -103,11 +103,11 @@ pub fn digest(dir: &Path, settings: &Settings) -> Result<LogDigest> {
     let directory = LogDirectory::open(dir)?;
     let mut machine = Sessioned::new(&settings.plan.session, Book::new(&settings.plan.book));
     let segment_bytes = settings.plan.journal.segment_bytes;
-    let scanned =
-        recovery::scan(&mut directory.reader(), segment_bytes, &mut |record: &LogRecord| {
-            let progress = machine.apply(record, &mut Silence);
-            assert!(progress == Progress::Done, "nothing pauses when there is room");
-        });
+    let mut reader = directory.reader();
+    let scanned = recovery::scan(&mut reader, segment_bytes, &LogPoint::ORIGIN, &mut |record| {
+        let progress = machine.apply(record, &mut Silence);
+        assert!(progress == Progress::Done, "nothing pauses when there is room");
+    });
     let recovered = match scanned {
         Ok(recovered) => recovered,
         Err(refusal) => bail!("{}: {refusal}", dir.display()),

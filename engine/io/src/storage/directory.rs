@@ -11,12 +11,12 @@
 use super::fault::{fault, refusal};
 use super::identity::{self, Identity};
 use super::store::FileLogStore;
-use super::{SegmentReader, StoreOptions, segment};
-use gavel_contract::{StoreFault, StoreFaultKind};
+use super::{SegmentReader, StoreOptions, TailingReader, segment};
+use crate::faults::{self, Step};
+use gavel_contract::{SegmentNo, StoreFault, StoreFaultKind};
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// An open, locked log directory. The lock goes with the value and its stores.
@@ -83,6 +83,40 @@ impl LogDirectory {
         SegmentReader::new(&self.path)
     }
 
+    /// A reader of the segments while they are written to: past the page cache, as they are
+    /// written.
+    ///
+    /// # Errors
+    /// [`StoreFault`] if there is no memory for its buffer.
+    pub fn tailing_reader(&self) -> Result<TailingReader, StoreFault> {
+        TailingReader::new(&self.path)
+    }
+
+    /// Removes a segment of the wrong length, in which recovery found no block: the journal has it
+    /// made again. Before the journal runs.
+    ///
+    /// # Errors
+    /// [`StoreFault`] if it cannot be removed, or has a segment's length after all.
+    ///
+    /// # Panics
+    /// If [`LogDirectory::next_incarnation`] was not taken.
+    pub fn remove_unprepared(
+        &self,
+        segment: SegmentNo,
+        segment_bytes: u64,
+    ) -> Result<(), StoreFault> {
+        assert!(self.started, "an incarnation is durable before anything else is written");
+        let path = self.path.join(segment::file_name(segment));
+        let found = faults::call(Step::Look, &path, || std::fs::metadata(&path));
+        if found.map_err(|e| fault("looking at", &path, &e))?.len() == segment_bytes {
+            let facts = format!("{} is whole, and is not removed", path.display());
+            return Err(refusal(StoreFaultKind::Io, facts));
+        }
+        faults::call(Step::Remove, &path, || std::fs::remove_file(&path))
+            .map_err(|e| fault("removing", &path, &e))?;
+        identity::sync_directory(&self.path).map_err(|e| fault("syncing", &self.path, &e))
+    }
+
     /// The store, which may be moved to the thread that will use it.
     ///
     /// # Errors
@@ -101,12 +135,15 @@ impl LogDirectory {
 }
 
 fn make_directory(path: &Path) -> Result<(), StoreFault> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    let made = faults::call(Step::MakeDirectory, path, || {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)
+    });
     made.map_err(|e| fault("making the directory", path, &e))
 }
 
 fn check_owner(path: &Path) -> Result<(), StoreFault> {
-    let owner = std::fs::metadata(path).map_err(|e| fault("looking at", path, &e))?.uid();
+    let found = faults::call(Step::Look, path, || std::fs::metadata(path));
+    let owner = found.map_err(|e| fault("looking at", path, &e))?.uid();
     // SAFETY: takes nothing and cannot fail.
     let we = unsafe { libc::geteuid() };
     if owner == we {
@@ -123,21 +160,13 @@ fn check_owner(path: &Path) -> Result<(), StoreFault> {
 
 fn take_lock(directory: &Path) -> Result<File, StoreFault> {
     let path = directory.join("LOCK");
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)
+    let mut how = OpenOptions::new();
+    how.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let mut file = faults::call(Step::Create, &path, || how.open(&path))
         .map_err(|e| fault("opening", &path, &e))?;
-    // SAFETY: the descriptor is open for the call; no memory is named.
-    let refused = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0;
-    if refused {
-        let error = io::Error::last_os_error();
-        if error.raw_os_error() != Some(libc::EWOULDBLOCK) {
-            return Err(fault("locking", &path, &error));
-        }
+    let locked = faults::call(Step::Lock, &path, || segment::try_lock(&file, libc::LOCK_EX))
+        .map_err(|e| fault("locking", &path, &e))?;
+    if !locked {
         let mut holder = String::new();
         // Reading the holder only makes the message better.
         let _ = file.read_to_string(&mut holder);
@@ -149,22 +178,26 @@ fn take_lock(directory: &Path) -> Result<File, StoreFault> {
         );
         return Err(refusal(StoreFaultKind::Denied, facts));
     }
-    let note = || -> io::Result<()> {
-        file.set_len(0)?;
-        (&file).write_all(format!("{}\n", std::process::id()).as_bytes())
-    };
-    note().map_err(|e| fault("writing", &path, &e))?;
+    // Written over, so that the space it has is enough: PIDs have at most 10 digits.
+    let note = format!("{:<10}\n", std::process::id());
+    match faults::call(Step::Write, &path, || file.write_all_at(note.as_bytes(), 0)) {
+        // The lock holds without a name on it.
+        Err(e) if e.kind() == io::ErrorKind::StorageFull => {}
+        other => other.map_err(|e| fault("writing", &path, &e))?,
+    }
     Ok(file)
 }
 
 fn remove_leftovers(directory: &Path) -> Result<(), StoreFault> {
-    let entries = std::fs::read_dir(directory).map_err(|e| fault("listing", directory, &e))?;
+    let entries = faults::call(Step::List, directory, || std::fs::read_dir(directory))
+        .map_err(|e| fault("listing", directory, &e))?;
     for entry in entries {
         let path = entry.map_err(|e| fault("listing", directory, &e))?.path();
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         let ours = ["wal-", "meta", "probe"].iter().any(|prefix| name.starts_with(prefix));
         if ours && name.ends_with(".tmp") {
-            std::fs::remove_file(&path).map_err(|e| fault("removing", &path, &e))?;
+            faults::call(Step::Remove, &path, || std::fs::remove_file(&path))
+                .map_err(|e| fault("removing", &path, &e))?;
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 /// A fault of `doing` something to `path`.
-pub(super) fn fault(doing: &str, path: &Path, error: &io::Error) -> StoreFault {
+pub(crate) fn fault(doing: &str, path: &Path, error: &io::Error) -> StoreFault {
     let kind = kind_of(error);
     let advice = match kind {
         StoreFaultKind::Full => "; free space on that filesystem",
@@ -19,7 +19,7 @@ pub(super) fn fault(doing: &str, path: &Path, error: &io::Error) -> StoreFault {
 }
 
 /// A fault that no system call reported.
-pub(super) fn refusal(kind: StoreFaultKind, facts: String) -> StoreFault {
+pub(crate) fn refusal(kind: StoreFaultKind, facts: String) -> StoreFault {
     StoreFault { kind, facts }
 }
 

@@ -1,21 +1,28 @@
 //! Who a directory belongs to: node id, format version, incarnation; in a small text file `meta`.
 //!
 //! Inputs -> outputs: a directory in; the identity out, and a new incarnation written back.
-//! Invariants: the file is replaced whole (written aside, synced, renamed, directory synced), so a
+//! Invariants: the file is replaced whole (written aside, synced, exchanged, directory synced), so a
 //! crash leaves the old one or the new one; an incarnation is durable before anybody hears of it.
+//! The two files change places at each start, so that no start but the first two needs room: a node
+//! whose disk is full can be started.
 //! Limits: one version of the format.
 //! Not here: the lock, which keeps two processes from taking one incarnation (directory.rs).
 
 use super::fault::{fault, refusal};
+use crate::faults::{self, Step};
 use gavel_contract::{StoreFault, StoreFaultKind};
+use std::ffi::CString;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Version of the directory's layout that this build reads and writes.
 const FORMAT_VERSION: u32 = 1;
 const NAME: &str = "meta";
+/// Written next; it holds the identity of one start before, or nothing.
+const SPARE: &str = "meta.spare";
 
 /// Who a directory belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +73,7 @@ fn field<'a>(line: Option<&'a str>, name: &str) -> Result<&'a str, String> {
 /// Reads the directory's identity; `None` if it has none yet.
 pub(super) fn load(directory: &Path) -> Result<Option<Identity>, StoreFault> {
     let path = directory.join(NAME);
-    let text = match std::fs::read(&path) {
+    let text = match faults::call(Step::Read, &path, || std::fs::read(&path)) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(fault("reading", &path, &e)),
@@ -83,21 +90,49 @@ pub(super) fn load(directory: &Path) -> Result<Option<Identity>, StoreFault> {
 /// Replaces the directory's identity durably.
 pub(super) fn save(directory: &Path, identity: Identity) -> Result<(), StoreFault> {
     let path = directory.join(NAME);
-    let aside = directory.join("meta.tmp");
-    let write = || -> io::Result<()> {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
-        file.write_all(identity.text().as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&aside, &path)?;
-        sync_directory(directory)
+    let spare = directory.join(SPARE);
+    let text = identity.text();
+    let wrong = |doing| {
+        let spare = &spare;
+        move |e: io::Error| fault(doing, spare, &e)
     };
-    write().map_err(|e| fault("replacing", &path, &e))
+    // Its bytes are written over, so that the space it has is enough.
+    let mut how = OpenOptions::new();
+    how.write(true).create(true).truncate(false).mode(0o600);
+    let file = faults::call(Step::Create, &spare, || how.open(&spare)).map_err(wrong("making"))?;
+    faults::call(Step::Write, &spare, || file.write_all_at(text.as_bytes(), 0))
+        .map_err(wrong("writing"))?;
+    faults::call(Step::Resize, &spare, || file.set_len(text.len() as u64))
+        .map_err(wrong("cutting"))?;
+    faults::call(Step::Sync, &spare, || file.sync_all()).map_err(wrong("syncing"))?;
+    faults::call(Step::Rename, &path, || exchange(&spare, &path))
+        .map_err(|e| fault("replacing", &path, &e))?;
+    sync_directory(directory).map_err(|e| fault("syncing", directory, &e))
+}
+
+/// Gives each file the other's name; where that cannot be, because one is not there or the
+/// filesystem knows no such thing, `from` takes the name of `to`.
+fn exchange(from: &Path, to: &Path) -> io::Result<()> {
+    let name = |path: &Path| CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other);
+    let (from_name, to_name) = (name(from)?, name(to)?);
+    let here = libc::AT_FDCWD;
+    // SAFETY: two strings that end in zero and live for the call.
+    let refused = unsafe {
+        libc::renameat2(here, from_name.as_ptr(), here, to_name.as_ptr(), libc::RENAME_EXCHANGE)
+    } != 0;
+    if !refused {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        Some(libc::ENOENT | libc::EINVAL | libc::ENOSYS) => std::fs::rename(from, to),
+        _ => Err(error),
+    }
 }
 
 /// Makes names in a directory survive a crash.
 pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
+    faults::call(Step::SyncDirectory, directory, || File::open(directory)?.sync_all())
 }
 
 /// A node id that no other node has.

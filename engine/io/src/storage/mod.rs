@@ -10,11 +10,13 @@
 
 mod buffers;
 mod directory;
-mod fault;
+pub(crate) mod fault;
 mod identity;
 mod prepare;
+mod probe;
 mod segment;
 mod store;
+mod tailing;
 mod uring;
 mod writer;
 
@@ -22,6 +24,7 @@ pub use directory::LogDirectory;
 pub use identity::Identity;
 pub use segment::SegmentReader;
 pub use store::FileLogStore;
+pub use tailing::TailingReader;
 
 /// Segments that a store keeps open for writing: the one in use, the next, and those with writes
 /// still in flight.
@@ -61,6 +64,8 @@ pub struct StoreOptions {
     pub buffer_bytes: usize,
     /// Bytes of each segment, a multiple of 4,096.
     pub segment_bytes: u64,
+    /// Segments that are not needed any more and are kept to be used again; more are removed.
+    pub freed_segments_max: usize,
     /// How io_uring tells of completions.
     pub uring: UringFlavour,
     /// CPUs for the store's own threads and io_uring's workers; empty: wherever the maker may run.
@@ -88,6 +93,7 @@ impl StoreOptions {
             buffers,
             buffer_bytes,
             segment_bytes,
+            freed_segments_max: 2,
             uring: UringFlavour::Plain,
             housekeeping_cpus: Vec::new(),
             writer_spin_us: 0,

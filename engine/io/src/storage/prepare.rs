@@ -1,18 +1,29 @@
 //! Makes segments, on a thread of its own.
 //!
-//! Inputs -> outputs: one segment's number in; an open, pre-written, durable file or a fault out.
+//! ```text
+//! wanted: 8, free below: 5        2 3 4 | 5 6 7
+//! the oldest is taken for it      3 4   | 5 6 7 8     renamed, the directory synced
+//! with more than are kept         4     | 5 6 7 8     removed, oldest first, after the answer
+//! ```
+//!
+//! Inputs -> outputs: one segment's number, and below which none is needed, in; an open, written,
+//! durable file or a fault out.
 //! Invariants: a segment gets its final name only after every byte of it was written and synced,
 //! and is announced only after that name was synced; a failure leaves nothing behind; a segment
-//! that is there already is never written over.
-//! Limits: one segment at a time; chunks of [`CHUNK_BYTES`].
-//! Not here: when a segment is wanted (the journal knows).
+//! that is there already is never written over, and one that is needed is never taken for another.
+//! A crash at any step leaves each segment under one name or the other, and below the bound nobody
+//! misses one. What is in a segment that was taken stays there until it is written over: recovery
+//! (gavel-journal) never takes it for new.
+//! Limits: one segment at a time; chunks of [`CHUNK_BYTES`]; [`REMOVALS_MAX`] removals at a time.
+//! Not here: when a segment is wanted, and which are needed (the journal is told).
 
 use super::buffers::Buffers;
 use super::fault::{fault, refusal};
 use super::identity::sync_directory;
 use super::segment;
 use crate::cpu;
-use gavel_contract::{BufferId, SegmentNo, StoreFault, StoreFaultKind};
+use crate::faults::{self, Step};
+use gavel_contract::{BufferId, SegmentInfo, SegmentNo, StoreFault, StoreFaultKind};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -26,6 +37,9 @@ use std::thread::JoinHandle;
 /// it would wait 240 us, and the whole segment would be ready hardly sooner.
 const CHUNK_BYTES: usize = 256 * 1024;
 
+/// Most segments removed behind one that was made.
+const REMOVALS_MAX: usize = 64;
+
 const IDLE: u8 = 0;
 const ASKED: u8 = 1;
 const ANSWERED: u8 = 2;
@@ -38,6 +52,7 @@ struct Desk {
     state: AtomicU8,
     stop: AtomicBool,
     segment: AtomicU64,
+    free_below: AtomicU64,
     answer: Mutex<Option<Answer>>,
 }
 
@@ -47,7 +62,16 @@ pub(super) struct Site {
     pub(super) directory: PathBuf,
     pub(super) segment_bytes: u64,
     pub(super) direct: bool,
+    pub(super) freed_segments_max: usize,
     pub(super) housekeeping_cpus: Vec<usize>,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) segment: SegmentNo,
+    /// Segments below are not needed, and nobody has them open for writing.
+    pub(super) free_below: SegmentNo,
 }
 
 /// The thread, as seen by the store.
@@ -62,6 +86,7 @@ impl Preparer {
             state: AtomicU8::new(IDLE),
             stop: AtomicBool::new(false),
             segment: AtomicU64::new(0),
+            free_below: AtomicU64::new(0),
             answer: Mutex::new(None),
         });
         let directory = site.directory.clone();
@@ -76,10 +101,11 @@ impl Preparer {
     }
 
     /// Asks for a segment.
-    pub(super) fn ask(&mut self, segment: SegmentNo) {
+    pub(super) fn ask(&mut self, wanted: Wanted) {
         let idle = self.desk.state.load(Ordering::Acquire) == IDLE;
         assert!(idle, "at most one segment is prepared at a time");
-        self.desk.segment.store(segment.0, Ordering::Relaxed);
+        self.desk.segment.store(wanted.segment.0, Ordering::Relaxed);
+        self.desk.free_below.store(wanted.free_below.0, Ordering::Relaxed);
         self.desk.state.store(ASKED, Ordering::Release);
         let thread = self.thread.as_ref().expect("the thread runs until the value is dropped");
         thread.thread().unpark();
@@ -120,32 +146,74 @@ fn work(desk: &Desk, site: &Site, mut zeros: Buffers) {
             std::thread::park();
             continue;
         }
-        let segment = SegmentNo(desk.segment.load(Ordering::Relaxed));
-        let answer = make(site, segment, zeros.bytes(BufferId(0)), &desk.stop);
+        let wanted = Wanted {
+            segment: SegmentNo(desk.segment.load(Ordering::Relaxed)),
+            free_below: SegmentNo(desk.free_below.load(Ordering::Relaxed)),
+        };
+        let answer = make(site, wanted, zeros.bytes(BufferId(0)), &desk.stop);
         *desk.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
         desk.state.store(ANSWERED, Ordering::Release);
+        // What cannot be listed or removed now is tried again behind the next segment.
+        let _ = remove_freed(site, wanted.free_below);
     }
 }
 
-fn make(site: &Site, segment: SegmentNo, zeros: &[u8], stop: &AtomicBool) -> Answer {
-    let path = site.directory.join(segment::file_name(segment));
+fn make(site: &Site, wanted: Wanted, zeros: &[u8], stop: &AtomicBool) -> Answer {
+    let path = site.directory.join(segment::file_name(wanted.segment));
+    let there = faults::call(Step::Look, &path, || path.try_exists());
+    if there.map_err(|e| fault("looking at", &path, &e))? {
+        // An attempt that failed may have given it the name that it has, and not synced that.
+        sync_names(&site.directory)?;
+        return open(site, &path);
+    }
+    let freed = freed(site, wanted.free_below)?;
+    if let Some(oldest) = freed.iter().find(|info| info.bytes == site.segment_bytes) {
+        assert!(oldest.segment < wanted.segment, "what is wanted is needed");
+        give_name(&site.directory.join(segment::file_name(oldest.segment)), &path)?;
+        return open(site, &path);
+    }
     let aside = path.with_extension("seg.tmp");
-    if !path.exists() {
-        let made = pre_write(site, &aside, zeros, stop).and_then(|()| give_name(&aside, &path));
-        if let Err(why) = made {
-            // Gone is gone; a leftover that cannot be removed goes at the next start.
-            let _ = std::fs::remove_file(&aside);
-            return Err(why);
-        }
+    let made = pre_write(site, &aside, zeros, stop).and_then(|()| give_name(&aside, &path));
+    if let Err(why) = made {
+        // Gone is gone; a leftover that cannot be removed goes at the next start.
+        let _ = std::fs::remove_file(&aside);
+        return Err(why);
     }
     open(site, &path)
+}
+
+/// Segments that are not needed any more, oldest first.
+fn freed(site: &Site, free_below: SegmentNo) -> Result<Vec<SegmentInfo>, StoreFault> {
+    if free_below.0 <= 1 {
+        return Ok(Vec::new());
+    }
+    let mut listed = segment::list(&site.directory)?;
+    listed.retain(|info| info.segment < free_below);
+    Ok(listed)
+}
+
+/// Removes what is more than worth keeping, and what cannot be taken for another.
+fn remove_freed(site: &Site, free_below: SegmentNo) -> Result<(), StoreFault> {
+    let freed = freed(site, free_below)?;
+    let is_whole = |info: &&SegmentInfo| info.bytes == site.segment_bytes;
+    let whole = freed.iter().filter(is_whole).count();
+    let more = freed.iter().filter(is_whole).take(whole.saturating_sub(site.freed_segments_max));
+    let useless = freed.iter().filter(|info| !is_whole(info));
+    for info in useless.chain(more).take(REMOVALS_MAX) {
+        let path = site.directory.join(segment::file_name(info.segment));
+        faults::call(Step::Remove, &path, || std::fs::remove_file(&path))
+            .map_err(|e| fault("removing", &path, &e))?;
+    }
+    Ok(())
 }
 
 /// Opens a segment that is there, if it is what it should be.
 pub(super) fn open(site: &Site, path: &Path) -> Answer {
     let file = segment::open_for_writing(path, site.direct)
         .map_err(|e| fault("opening for writing", path, &e))?;
-    let bytes = file.metadata().map_err(|e| fault("looking at", path, &e))?.len();
+    let bytes = faults::call(Step::Look, path, || file.metadata())
+        .map_err(|e| fault("looking at", path, &e))?
+        .len();
     if bytes != site.segment_bytes {
         let facts = format!(
             "{} has {bytes} bytes and a segment has {}; was the segment size changed in the \
@@ -160,15 +228,12 @@ pub(super) fn open(site: &Site, path: &Path) -> Answer {
 
 fn pre_write(site: &Site, aside: &Path, zeros: &[u8], stop: &AtomicBool) -> Result<(), StoreFault> {
     let flags = if site.direct { libc::O_DIRECT } else { 0 };
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .custom_flags(flags)
-        .open(aside)
+    let mut how = OpenOptions::new();
+    how.write(true).create(true).truncate(true).mode(0o600).custom_flags(flags);
+    let file = faults::call(Step::Create, aside, || how.open(aside))
         .map_err(|e| fault("making", aside, &e))?;
-    reserve(&file, site.segment_bytes).map_err(|e| fault("taking space for", aside, &e))?;
+    faults::call(Step::Reserve, aside, || reserve(&file, site.segment_bytes))
+        .map_err(|e| fault("taking space for", aside, &e))?;
     let mut at = 0;
     while at < site.segment_bytes {
         if stop.load(Ordering::Relaxed) {
@@ -176,10 +241,11 @@ fn pre_write(site: &Site, aside: &Path, zeros: &[u8], stop: &AtomicBool) -> Resu
             return Err(refusal(StoreFaultKind::Io, facts));
         }
         let bytes = zeros.len().min(usize::try_from(site.segment_bytes - at).unwrap_or(usize::MAX));
-        file.write_all_at(&zeros[..bytes], at).map_err(|e| fault("pre-writing", aside, &e))?;
+        faults::call(Step::Write, aside, || file.write_all_at(&zeros[..bytes], at))
+            .map_err(|e| fault("pre-writing", aside, &e))?;
         at += bytes as u64;
     }
-    file.sync_all().map_err(|e| fault("syncing", aside, &e))
+    faults::call(Step::Sync, aside, || file.sync_all()).map_err(|e| fault("syncing", aside, &e))
 }
 
 /// Takes all the space at once: a full disk says so now, and the extents are long.
@@ -197,12 +263,19 @@ fn reserve(file: &File, bytes: u64) -> io::Result<()> {
     }
 }
 
-fn give_name(aside: &Path, path: &Path) -> Result<(), StoreFault> {
-    std::fs::rename(aside, path).map_err(|e| fault("naming", path, &e))?;
-    let directory = path.parent().expect("a segment lies in a directory");
-    sync_directory(directory).map_err(|e| {
+/// Gives a file its name, durably.
+fn give_name(from: &Path, path: &Path) -> Result<(), StoreFault> {
+    faults::call(Step::Rename, path, || std::fs::rename(from, path))
+        .map_err(|e| fault("naming", path, &e))?;
+    sync_names(path.parent().expect("a segment lies in a directory")).inspect_err(|_| {
         // Not durable, so not there.
         let _ = std::fs::remove_file(path);
-        fault("syncing", directory, &e)
+    })
+}
+
+fn sync_names(directory: &Path) -> Result<(), StoreFault> {
+    sync_directory(directory).map_err(|e| {
+        // Whatever the reason, a failed sync is never tried again.
+        StoreFault { kind: StoreFaultKind::Io, ..fault("syncing", directory, &e) }
     })
 }

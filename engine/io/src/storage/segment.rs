@@ -6,6 +6,8 @@
 //! Not here: making a segment (prepare.rs), writing one (uring.rs, writer.rs).
 
 use super::fault::fault;
+use super::identity::sync_directory;
+use crate::faults::{self, Step};
 use gavel_contract::{LogReader, SegmentInfo, SegmentNo, StoreFault};
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -35,12 +37,18 @@ fn number_of(name: &str) -> Option<SegmentNo> {
 
 /// Every segment in a directory, ascending.
 pub(super) fn list(directory: &Path) -> Result<Vec<SegmentInfo>, StoreFault> {
-    let entries = std::fs::read_dir(directory).map_err(|e| fault("listing", directory, &e))?;
+    let entries = faults::call(Step::List, directory, || std::fs::read_dir(directory))
+        .map_err(|e| fault("listing", directory, &e))?;
     let mut found = Vec::new();
     for entry in entries {
         let entry = entry.map_err(|e| fault("listing", directory, &e))?;
         let Some(segment) = entry.file_name().to_str().and_then(number_of) else { continue };
-        let meta = entry.metadata().map_err(|e| fault("looking at", &entry.path(), &e))?;
+        let path = entry.path();
+        let meta = match faults::call(Step::Look, &path, || entry.metadata()) {
+            // Taken for a newer segment, or removed, since the directory was read.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            other => other.map_err(|e| fault("looking at", &path, &e))?,
+        };
         found.push(SegmentInfo { segment, bytes: meta.len() });
     }
     found.sort_unstable_by_key(|info| info.segment);
@@ -51,15 +59,17 @@ pub(super) fn list(directory: &Path) -> Result<Vec<SegmentInfo>, StoreFault> {
 /// shared lock for as long as anything refers to this opening of it, writes in flight included.
 pub(super) fn open_for_writing(path: &Path, direct: bool) -> io::Result<File> {
     let flags = if direct { libc::O_DIRECT } else { 0 };
-    let file = OpenOptions::new().write(true).custom_flags(flags).open(path)?;
-    if try_lock(&file, libc::LOCK_SH)? {
+    let file = faults::call(Step::Open, path, || {
+        OpenOptions::new().write(true).custom_flags(flags).open(path)
+    })?;
+    if faults::call(Step::Lock, path, || try_lock(&file, libc::LOCK_SH))? {
         return Ok(file);
     }
     Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process still writes to it"))
 }
 
 /// Takes the file's lock, shared or exclusive, if nobody else's forbids it.
-fn try_lock(file: &File, kind: libc::c_int) -> io::Result<bool> {
+pub(super) fn try_lock(file: &File, kind: libc::c_int) -> io::Result<bool> {
     // SAFETY: the descriptor is open for the call; no memory is named.
     if unsafe { libc::flock(file.as_raw_fd(), kind | libc::LOCK_NB) } == 0 {
         return Ok(true);
@@ -71,7 +81,8 @@ fn try_lock(file: &File, kind: libc::c_int) -> io::Result<bool> {
 /// How long writes of an earlier process may take to land.
 const SETTLE_WITHIN: Duration = Duration::from_secs(10);
 
-/// Waits until no write of an earlier process can land any more, and makes durable what it wrote.
+/// Waits until no write of an earlier process can land any more, and makes durable what it wrote,
+/// the segments' names among it.
 ///
 /// A killed process lets go of its descriptors before its io_uring requests have ended, but a
 /// request holds its file open, and so the lock that [`open_for_writing`] took. And a block that
@@ -84,15 +95,23 @@ pub(super) fn settle(directory: &Path) -> Result<(), StoreFault> {
     let began = Instant::now();
     for info in list(directory)? {
         let path = directory.join(file_name(info.segment));
-        let file = File::open(&path).map_err(|e| fault("opening", &path, &e))?;
-        while !try_lock(&file, libc::LOCK_EX).map_err(|e| fault("locking", &path, &e))? {
-            if began.elapsed() > SETTLE_WITHIN {
-                let busy = io::Error::new(io::ErrorKind::ResourceBusy, "it is still written to");
-                return Err(fault("waiting for an earlier process's writes to", &path, &busy));
-            }
-            std::thread::yield_now();
+        let file = faults::call(Step::Open, &path, || File::open(&path))
+            .map_err(|e| fault("opening", &path, &e))?;
+        faults::call(Step::Lock, &path, || wait_for_lock(&file, began))
+            .map_err(|e| fault("waiting for an earlier process's writes to", &path, &e))?;
+        faults::call(Step::Sync, &path, || file.sync_data())
+            .map_err(|e| fault("syncing", &path, &e))?;
+    }
+    // The last process may have ended between naming a segment and syncing that name.
+    sync_directory(directory).map_err(|e| fault("syncing", directory, &e))
+}
+
+fn wait_for_lock(file: &File, began: Instant) -> io::Result<()> {
+    while !try_lock(file, libc::LOCK_EX)? {
+        if began.elapsed() > SETTLE_WITHIN {
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, "it is still written to"));
         }
-        file.sync_data().map_err(|e| fault("syncing", &path, &e))?;
+        std::thread::yield_now();
     }
     Ok(())
 }
@@ -117,7 +136,8 @@ impl SegmentReader {
             Some((_, file)) => file,
             None => {
                 let path = self.directory.join(file_name(segment));
-                let file = File::open(&path).map_err(|e| fault("opening", &path, &e))?;
+                let file = faults::call(Step::Open, &path, || File::open(&path))
+                    .map_err(|e| fault("opening", &path, &e))?;
                 forget_cached_pages(&file);
                 file
             }
@@ -148,7 +168,8 @@ impl LogReader for SegmentReader {
         let file = self.file(segment)?;
         let mut done = 0;
         while done < into.len() {
-            match file.read_at(&mut into[done..], offset_bytes + done as u64) {
+            let at = offset_bytes + done as u64;
+            match faults::call(Step::Read, &path, || file.read_at(&mut into[done..], at)) {
                 Ok(0) => break,
                 Ok(bytes) => done += bytes,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}

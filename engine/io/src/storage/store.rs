@@ -8,24 +8,25 @@
 
 use super::buffers::{ALIGNMENT_BYTES, Buffers};
 use super::fault::fault;
-use super::prepare::{self, Preparer, Site};
+use super::prepare::{self, Preparer, Site, Wanted};
+use super::probe;
 use super::uring::Uring;
-use super::writer::{Habits, Writer};
+use super::writer::Writer;
 use super::{DurableMode, OPEN_SEGMENTS_MAX, StoreOptions, segment};
+use crate::faults::{self, Step};
 use gavel_contract::{BufferId, LogDone, LogStore, LogWrite, SegmentNo, StoreFault};
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const BUFFERS_MAX: usize = 256;
 
 /// How long a closing store, and a probe, wait for the device.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One write, as an engine sees it.
 pub(super) struct Job {
@@ -48,27 +49,27 @@ pub(super) struct Landed {
     pub(super) doing: &'static str,
 }
 
-enum Engine {
+pub(super) enum Engine {
     Uring(Box<Uring>),
     Writer(Writer),
 }
 
 impl Engine {
-    fn submit(&mut self, job: Job) {
+    pub(super) fn submit(&mut self, job: Job) {
         match self {
             Self::Uring(uring) => uring.submit(&job),
             Self::Writer(writer) => writer.submit(job),
         }
     }
 
-    fn poll(&mut self) -> Option<Landed> {
+    pub(super) fn poll(&mut self) -> Option<Landed> {
         match self {
             Self::Uring(uring) => uring.poll(),
             Self::Writer(writer) => writer.poll(),
         }
     }
 
-    fn install(&mut self, slot: usize, file: RawFd) -> io::Result<()> {
+    pub(super) fn install(&mut self, slot: usize, file: RawFd) -> io::Result<()> {
         match self {
             Self::Uring(uring) => uring.install(slot, file),
             Self::Writer(_) => Ok(()),
@@ -115,12 +116,14 @@ impl FileLogStore {
         let buffers = Buffers::new(options.buffers, options.buffer_bytes)
             .map_err(|e| fault("taking memory for the write buffers of", directory, &e))?;
         let mut notes = Vec::new();
-        let direct = probe_direct(directory, &mut notes)?;
-        let (engine, mode) = choose_engine(directory, options, &buffers, direct, &mut notes)?;
+        let direct = probe::direct(directory, &mut notes)?;
+        let (engine, mode) =
+            probe::choose_engine(directory, options, &buffers, direct, &mut notes)?;
         let site = Site {
             directory: directory.to_owned(),
             segment_bytes: options.segment_bytes,
             direct,
+            freed_segments_max: options.freed_segments_max,
             housekeeping_cpus: options.housekeeping_cpus.clone(),
         };
         let mut store = Self {
@@ -211,20 +214,29 @@ impl FileLogStore {
         self.install(segment, file)
     }
 
+    /// What a test wants to go wrong with a write.
+    fn failpoint(&self, step: Step, segment: SegmentNo) -> Option<io::Error> {
+        if !faults::armed() {
+            return None;
+        }
+        faults::call(step, &self.path(segment), || Ok(())).err()
+    }
+
     fn finish(&mut self, landed: &Landed) -> LogDone {
         let (write, slot) = self.writes[landed.buffer.0].take().expect("a job lands once");
         self.buffers.land(landed.buffer);
         let open = self.open[slot].as_mut().expect("a segment with writes in flight stays open");
         open.in_flight -= 1;
-        if landed.result as i64 == write.len_bytes as i64 {
+        let failed = self.failpoint(Step::Land, write.segment);
+        if failed.is_none() && landed.result as i64 == write.len_bytes as i64 {
             return LogDone::Written(write);
         }
         // The process ends of this; what to tell the operator takes memory.
         crate::hot_alloc::mark_cold();
-        let error = if landed.result < 0 {
-            io::Error::from_raw_os_error(-landed.result)
-        } else {
-            io::Error::other(format!("only {} bytes were written durably", landed.result))
+        let error = match failed {
+            Some(error) => error,
+            None if landed.result < 0 => io::Error::from_raw_os_error(-landed.result),
+            None => io::Error::other(format!("only {} bytes were written durably", landed.result)),
         };
         let doing =
             format!("{} {} bytes at {} of", landed.doing, write.len_bytes, write.offset_bytes);
@@ -269,6 +281,10 @@ impl LogStore for FileLogStore {
         assert!(write.offset_bytes.is_multiple_of(unit as u64), "an offset is a multiple of 4,096");
         let end = write.offset_bytes.checked_add(write.len_bytes as u64);
         assert!(end.is_some_and(|e| e <= self.segment_bytes()), "a write fits in its segment");
+        if let Some(error) = self.failpoint(Step::Write, write.segment) {
+            let why = fault("submitting a write to", &self.path(write.segment), &error);
+            return self.failed.push_back((write, why));
+        }
         let slot = match self.open_for(write.segment) {
             Ok(slot) => slot,
             Err(why) => return self.failed.push_back((write, why)),
@@ -288,10 +304,13 @@ impl LogStore for FileLogStore {
         self.engine.submit(job);
     }
 
-    fn prepare(&mut self, segment: SegmentNo, _free_below: SegmentNo) {
+    fn prepare(&mut self, segment: SegmentNo, free_below: SegmentNo) {
         assert!(self.preparing.is_none(), "at most one segment is prepared at a time");
         self.preparing = Some(segment);
-        self.preparer.ask(segment);
+        // A segment that is open here is not taken for another.
+        let open = self.open.iter().flatten().map(|open| open.segment).min();
+        let free_below = open.map_or(free_below, |open| open.min(free_below));
+        self.preparer.ask(Wanted { segment, free_below });
     }
 
     fn poll(&mut self) -> Option<LogDone> {
@@ -326,138 +345,5 @@ impl Drop for FileLogStore {
         }
         // SAFETY: dropped once, here, and not used after.
         unsafe { ManuallyDrop::drop(&mut self.engine) };
-    }
-}
-
-/// True if the filesystem takes O_DIRECT.
-fn probe_direct(directory: &Path, notes: &mut Vec<String>) -> Result<bool, StoreFault> {
-    let path = directory.join("probe.tmp");
-    let open = |flags: i32| {
-        let mut how = OpenOptions::new();
-        how.write(true).create(true).truncate(true).mode(0o600).custom_flags(flags).open(&path)
-    };
-    let direct = match open(libc::O_DIRECT) {
-        Ok(_) => true,
-        Err(e) if e.raw_os_error() == Some(libc::EINVAL) => {
-            open(0).map_err(|e| fault("making", &path, &e))?;
-            notes.push(format!(
-                "{}: the filesystem refuses O_DIRECT; the log goes through the page cache, \
-                 durable all the same but slower",
-                directory.display()
-            ));
-            false
-        }
-        Err(e) => return Err(fault("making", &path, &e)),
-    };
-    std::fs::remove_file(&path).map_err(|e| fault("removing", &path, &e))?;
-    Ok(direct)
-}
-
-/// The engine asked for, tried out by a durable write; else the thread.
-fn choose_engine(
-    directory: &Path,
-    options: &StoreOptions,
-    buffers: &Buffers,
-    direct: bool,
-    notes: &mut Vec<String>,
-) -> Result<(Engine, DurableMode), StoreFault> {
-    if options.mode != DurableMode::Thread && !direct {
-        // A failed write-back is told once per open file: of two syncs under way one could hear of
-        // the other's write, and its own be taken for durable.
-        notes.push(format!(
-            "{:?} needs O_DIRECT; the log is written by a thread, one block at a time",
-            options.mode
-        ));
-    } else if options.mode != DurableMode::Thread {
-        // A ring of its own: one made for a single thread would belong to this one.
-        let tried = try_out(directory, options.mode, options, direct)
-            .and_then(|_| build(options.mode, options, buffers));
-        match tried {
-            Ok((engine, more)) => {
-                notes.extend(more);
-                return Ok((engine, options.mode));
-            }
-            Err(why) => notes.push(format!(
-                "{:?} does not work here ({why}); the log is written by a thread instead \
-                 (is kernel.io_uring_disabled set, or a seccomp filter in the way?)",
-                options.mode
-            )),
-        }
-    }
-    try_out(directory, DurableMode::Thread, options, direct)
-        .map_err(|e| fault("writing durably to", directory, &e))?;
-    let (engine, more) = build(DurableMode::Thread, options, buffers)
-        .map_err(|e| fault("starting the writer thread of", directory, &e))?;
-    notes.extend(more);
-    Ok((engine, DurableMode::Thread))
-}
-
-fn build(
-    mode: DurableMode,
-    options: &StoreOptions,
-    buffers: &Buffers,
-) -> io::Result<(Engine, Option<String>)> {
-    let cpus = &options.housekeeping_cpus;
-    if mode == DurableMode::Thread {
-        let spin = Duration::from_micros(u64::from(options.writer_spin_us));
-        let habits = Habits { cpus: cpus.clone(), fifo: options.writer_fifo, spin };
-        let (writer, refused) = Writer::start(buffers.count(), habits)?;
-        return Ok((Engine::Writer(writer), refused));
-    }
-    let piece = |id| libc::iovec {
-        iov_base: buffers.address(BufferId(id)).as_ptr().cast(),
-        iov_len: buffers.buffer_bytes(),
-    };
-    let pieces: Vec<libc::iovec> = (0..buffers.count()).map(piece).collect();
-    let uring = Uring::new(mode, options.uring, &pieces, cpus)?;
-    let unregistered = (!uring.registered_buffers()).then(|| {
-        "io_uring could not register the write buffers (raise LimitMEMLOCK); they are pinned for \
-         each write instead"
-            .to_owned()
-    });
-    Ok((Engine::Uring(Box::new(uring)), unregistered))
-}
-
-/// Writes one page durably in the given mode and takes it away again.
-fn try_out(
-    directory: &Path,
-    mode: DurableMode,
-    options: &StoreOptions,
-    direct: bool,
-) -> io::Result<()> {
-    let path = directory.join("probe.tmp");
-    let flags = if direct { libc::O_DIRECT } else { 0 };
-    let mut how = OpenOptions::new();
-    let file =
-        how.write(true).create(true).truncate(true).mode(0o600).custom_flags(flags).open(&path)?;
-    let mut buffers = Buffers::new(1, ALIGNMENT_BYTES)?;
-    let (mut engine, _) = build(mode, options, &buffers)?;
-    engine.install(0, file.as_raw_fd())?;
-    engine.submit(Job {
-        buffer: BufferId(0),
-        slot: 0,
-        file: file.as_raw_fd(),
-        address: buffers.address(BufferId(0)).as_ptr(),
-        len_bytes: ALIGNMENT_BYTES as u32,
-        offset_bytes: 0,
-    });
-    let since = Instant::now();
-    let landed = loop {
-        if let Some(landed) = engine.poll() {
-            break landed;
-        }
-        if since.elapsed() > PATIENCE {
-            buffers.leak();
-            // Whatever still hangs in it keeps its file.
-            std::mem::forget(engine);
-            return Err(io::Error::other("a durable write of one page took more than 5 s"));
-        }
-        std::thread::yield_now();
-    };
-    std::fs::remove_file(&path)?;
-    match landed.result {
-        bytes if bytes == ALIGNMENT_BYTES as i32 => Ok(()),
-        errno if errno < 0 => Err(io::Error::from_raw_os_error(-errno)),
-        short => Err(io::Error::other(format!("a write of one page wrote {short} bytes"))),
     }
 }

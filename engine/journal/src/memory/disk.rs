@@ -1,28 +1,33 @@
 //! What lies on the disk, what is on its way there, and what goes wrong.
 //!
 //! Inputs -> outputs: operations -> completions and bytes.
-//! Invariants: bytes reach `segments` only when they are durable.
+//! Invariants: bytes reach `segments` only when they are durable. A segment that is taken for a new
+//! one keeps what it holds; until the directory is synced a crash may leave it its old name.
 //! Not here: buffers, handles.
 
-use super::{Pace, Random, VOLATILE_MAX};
+use super::files::Files;
+use super::{FREED_KEPT, Pace, Random, VOLATILE_MAX};
 use crate::format::SECTOR_BYTES;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 use gavel_contract::{LogDone, LogWrite, SegmentNo, StoreFault, StoreFaultKind};
+use std::sync::Arc;
 
 #[derive(Clone, Debug)]
 pub(super) enum Operation {
     Write { write: LogWrite, bytes: Vec<u8> },
-    Prepare(SegmentNo),
+    Prepare { segment: SegmentNo, free_below: SegmentNo },
 }
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Faults {
     pub(super) stalled: bool,
     pub(super) lying: bool,
+    pub(super) names_lying: bool,
     pub(super) write_after: Option<u64>,
+    pub(super) write: Option<LogWrite>,
     pub(super) prepares: Option<(u32, StoreFaultKind)>,
     pub(super) read: Option<(SegmentNo, u64)>,
     pub(super) list: bool,
@@ -31,8 +36,13 @@ pub(super) struct Faults {
 #[derive(Debug)]
 pub(super) struct Disk {
     segment_bytes: u64,
-    /// What survives.
-    pub(super) segments: BTreeMap<SegmentNo, Vec<u8>>,
+    /// What survives. Shared with the disks that crashes left, until one writes.
+    pub(super) segments: BTreeMap<SegmentNo, Arc<Vec<u8>>>,
+    /// Removed, and perhaps there again after a crash: the directory was not synced since.
+    removed: BTreeMap<SegmentNo, Arc<Vec<u8>>>,
+    /// Names that a disk which lies about them may lose: of before, if any, and of now.
+    unsynced: Vec<(Option<SegmentNo>, SegmentNo)>,
+    pub(super) files: Files,
     /// In the order of submission.
     pub(super) pending: Vec<Operation>,
     /// Completed, or failed, and perhaps lost in a crash.
@@ -51,6 +61,9 @@ impl Disk {
         Self {
             segment_bytes,
             segments: BTreeMap::new(),
+            removed: BTreeMap::new(),
+            unsynced: Vec::new(),
+            files: Files::default(),
             pending: Vec::new(),
             volatile: VecDeque::new(),
             done: VecDeque::new(),
@@ -64,7 +77,7 @@ impl Disk {
     }
 
     pub(super) fn segment_mut(&mut self, segment: SegmentNo) -> &mut Vec<u8> {
-        self.segments.get_mut(&segment).expect("the segment is there")
+        Arc::make_mut(self.segments.get_mut(&segment).expect("the segment is there"))
     }
 
     pub(super) fn submit(&mut self, operation: Operation) {
@@ -93,7 +106,9 @@ impl Disk {
         }
         let done = match self.pending.remove(which) {
             Operation::Write { write, bytes } => self.complete_write(write, bytes),
-            Operation::Prepare(segment) => self.complete_prepare(segment),
+            Operation::Prepare { segment, free_below } => {
+                self.complete_prepare(segment, free_below)
+            }
         };
         self.done.push_back(done);
         true
@@ -101,6 +116,7 @@ impl Disk {
 
     fn complete_write(&mut self, write: LogWrite, bytes: Vec<u8>) -> LogDone {
         let fails = match &mut self.faults.write_after {
+            _ if self.faults.write == Some(write) => true,
             None => false,
             Some(0) => true,
             Some(writes) => {
@@ -121,14 +137,13 @@ impl Disk {
         if !fails {
             return LogDone::Written(write);
         }
-        self.faults.write_after = None;
+        (self.faults.write_after, self.faults.write) = (None, None);
         let what = format!("writing at {} of segment {}", write.offset_bytes, write.segment.0);
         LogDone::WriteFailed(write, fault(StoreFaultKind::Io, &what))
     }
 
-    fn complete_prepare(&mut self, segment: SegmentNo) -> LogDone {
-        let bytes = self.segment_bytes as usize;
-        if self.segments.get(&segment).is_some_and(|there| there.len() == bytes) {
+    fn complete_prepare(&mut self, segment: SegmentNo, free_below: SegmentNo) -> LogDone {
+        if self.is_whole(segment) {
             return LogDone::Prepared(segment);
         }
         if let Some((left, kind)) = &mut self.faults.prepares
@@ -138,14 +153,53 @@ impl Disk {
             let what = format!("making segment {}", segment.0);
             return LogDone::PrepareFailed(segment, fault(*kind, &what));
         }
-        self.segments.insert(segment, vec![0; bytes]);
+        let from = self.freed(free_below).next();
+        self.name(from, segment);
+        // The directory is synced here, or is said to be.
+        if self.faults.names_lying {
+            self.unsynced.push((from, segment));
+        } else {
+            self.removed.clear();
+        }
+        let more: Vec<_> = self.freed(free_below).skip(FREED_KEPT).collect();
+        for freed in more {
+            self.forget_writes(freed);
+            let bytes = self.segments.remove(&freed).expect("what is freed is there");
+            self.removed.insert(freed, bytes);
+        }
         LogDone::Prepared(segment)
     }
 
-    /// Writes the sectors that `keep` names, by number.
+    fn is_whole(&self, segment: SegmentNo) -> bool {
+        let bytes = self.segment_bytes as usize;
+        self.segments.get(&segment).is_some_and(|there| there.len() == bytes)
+    }
+
+    /// Segments that can be taken for new ones, oldest first.
+    fn freed(&self, free_below: SegmentNo) -> impl Iterator<Item = SegmentNo> + '_ {
+        let below = self.segments.range(..free_below).map(|(segment, _)| *segment);
+        below.filter(|segment| self.is_whole(*segment))
+    }
+
+    /// Gives a segment its name: one of zeros, or one that had another.
+    fn name(&mut self, from: Option<SegmentNo>, to: SegmentNo) {
+        let zeros = || Arc::new(vec![0; self.segment_bytes as usize]);
+        let bytes = from.and_then(|from| self.segments.remove(&from)).unwrap_or_else(zeros);
+        self.segments.insert(to, bytes);
+        from.inspect(|from| self.forget_writes(*from));
+    }
+
+    /// What a segment of that name was to hold is nobody's any more.
+    fn forget_writes(&mut self, segment: SegmentNo) {
+        self.volatile.retain(|(write, _)| write.segment != segment);
+    }
+
+    /// Writes the sectors that `keep` names, by number. (A segment that was taken away while a
+    /// write was on its way, which no journal does, takes nothing.)
     fn apply(&mut self, write: &LogWrite, bytes: &[u8], mut keep: impl FnMut(usize) -> bool) {
         let at = write.offset_bytes as usize;
-        let to = &mut self.segment_mut(write.segment)[at..at + bytes.len()];
+        let Some(segment) = self.segments.get_mut(&write.segment) else { return };
+        let to = &mut Arc::make_mut(segment)[at..at + bytes.len()];
         let sectors = to.chunks_exact_mut(SECTOR_BYTES).zip(bytes.chunks_exact(SECTOR_BYTES));
         for (_, (to, from)) in sectors.enumerate().filter(|(n, _)| keep(*n)) {
             to.copy_from_slice(from);
@@ -154,17 +208,44 @@ impl Disk {
 
     /// What is left if the host fails now.
     pub(super) fn crash(&self, random: &mut Random) -> Self {
-        let mut left = Self { segments: self.segments.clone(), ..Self::new(self.segment_bytes) };
+        let files = self.files.crash(random);
+        let segments = self.segments.clone();
+        let mut left = Self { segments, files, ..Self::new(self.segment_bytes) };
         for (write, bytes) in &self.volatile {
             left.land(write, bytes, random);
         }
         for operation in &self.pending {
             match operation {
                 Operation::Write { write, bytes } => left.land(write, bytes, random),
-                Operation::Prepare(segment) => left.half_prepare(*segment, random),
+                Operation::Prepare { segment, free_below } => {
+                    left.half_prepare(*segment, *free_below, random);
+                }
             }
         }
+        for (from, to) in self.unsynced.iter().rev().filter(|_| random.one_in(2)) {
+            left.unname(*from, *to);
+        }
+        for (segment, bytes) in self.removed.iter().filter(|_| random.one_in(2)) {
+            left.segments.entry(*segment).or_insert_with(|| bytes.clone());
+        }
         left
+    }
+
+    /// What surely survives.
+    pub(super) fn least(&self) -> Self {
+        let (segments, files) = (self.segments.clone(), self.files.least());
+        let mut left = Self { segments, files, ..Self::new(self.segment_bytes) };
+        for (from, to) in self.unsynced.iter().rev() {
+            left.unname(*from, *to);
+        }
+        left
+    }
+
+    /// A segment has its name of before again, or is gone.
+    fn unname(&mut self, from: Option<SegmentNo>, to: SegmentNo) {
+        if let (Some(bytes), Some(from)) = (self.segments.remove(&to), from) {
+            self.segments.entry(from).or_insert(bytes);
+        }
     }
 
     /// A write that was on its way: kept, lost, or torn. (Writes on their way never overlap, so
@@ -179,18 +260,23 @@ impl Disk {
         }
     }
 
-    /// A segment that was being made: not there, there in part, or there.
-    fn half_prepare(&mut self, segment: SegmentNo, random: &mut Random) {
+    /// A segment that was being made: not there, there in part, or there. One that was being
+    /// taken for it has its old name or the new one.
+    fn half_prepare(&mut self, segment: SegmentNo, free_below: SegmentNo, random: &mut Random) {
         if self.segments.contains_key(&segment) {
             return;
         }
+        let from = self.freed(free_below).next();
         let bytes = self.segment_bytes as usize;
-        match random.below(4) {
-            0 => {}
-            1 => drop(self.segments.insert(segment, Vec::new())),
-            2 => drop(self.segments.insert(segment, vec![0; random.below(bytes)])),
-            _ => drop(self.segments.insert(segment, vec![0; bytes])),
-        }
+        let made = match random.below(4) {
+            0 | 1 if from.is_some() => return,
+            _ if from.is_some() => return self.name(from, segment),
+            0 => return,
+            1 => 0,
+            2 => random.below(bytes),
+            _ => bytes,
+        };
+        self.segments.insert(segment, Arc::new(vec![0; made]));
     }
 
     pub(super) fn read(

@@ -135,6 +135,70 @@ fn a_segment_that_is_there_is_prepared_as_it_is() {
     assert_eq!(disk.bytes(SegmentNo(1)), vec![0; SEGMENT as usize]);
 }
 
+fn numbers(disk: &MemoryDisk) -> Vec<u64> {
+    let segments = disk.reader().segments().unwrap();
+    segments.iter().map(|info| info.segment.0).collect()
+}
+
+/// Segments 1 to `last`, each filled with its number.
+fn filled(last: u64) -> (MemoryDisk, MemoryStore) {
+    let disk = MemoryDisk::new(SEGMENT);
+    disk.set_pace(Pace::AtOnce);
+    let mut store = disk.store(1, 4_096);
+    for segment in 1..=last {
+        store.prepare(SegmentNo(segment), SegmentNo(0));
+        assert!(store.poll().is_some());
+        disk.overwrite(SegmentNo(segment), 0, &[segment as u8; SEGMENT as usize]);
+    }
+    (disk, store)
+}
+
+#[test]
+fn the_oldest_freed_segment_is_taken_for_a_new_one_and_holds_what_it_held() {
+    let (disk, mut store) = filled(5);
+    store.prepare(SegmentNo(6), SegmentNo(4));
+    assert_eq!(store.poll(), Some(LogDone::Prepared(SegmentNo(6))));
+    assert_eq!(disk.bytes(SegmentNo(6)), vec![1; SEGMENT as usize]);
+    // Of those freed, 2 is kept for later and 3 is not.
+    assert_eq!(numbers(&disk), [2, 4, 5, 6]);
+    let back = (0..50).filter(|seed| numbers(&disk.crash(*seed)) == [2, 3, 4, 5, 6]).count();
+    assert!((10..40).contains(&back), "a removed segment may be back: {back}");
+    store.prepare(SegmentNo(7), SegmentNo(4));
+    assert!(store.poll().is_some());
+    assert_eq!(disk.bytes(SegmentNo(7)), vec![2; SEGMENT as usize]);
+    assert!((0..50).all(|seed| numbers(&disk.crash(seed)) == [4, 5, 6, 7]));
+}
+
+#[test]
+fn a_segment_that_was_being_taken_has_one_name_or_the_other() {
+    let (disk, mut store) = filled(3);
+    disk.set_pace(Pace::ByHand);
+    store.prepare(SegmentNo(4), SegmentNo(2));
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..50 {
+        let after = disk.crash(seed);
+        let numbers = numbers(&after);
+        let taken = if numbers.contains(&4) { 4 } else { 1 };
+        assert_eq!(after.bytes(SegmentNo(taken)), vec![1; SEGMENT as usize]);
+        seen.insert(numbers);
+    }
+    assert!(seen.into_iter().eq([vec![1, 2, 3], vec![2, 3, 4]]));
+}
+
+#[test]
+fn a_disk_that_lies_about_names_loses_them() {
+    let (disk, mut store) = filled(2);
+    disk.set_names_lying(true);
+    store.prepare(SegmentNo(3), SegmentNo(2));
+    assert_eq!(store.poll(), Some(LogDone::Prepared(SegmentNo(3))));
+    store.prepare(SegmentNo(4), SegmentNo(2));
+    assert_eq!(store.poll(), Some(LogDone::Prepared(SegmentNo(4))));
+    assert_eq!(numbers(&disk), [2, 3, 4]);
+    assert_eq!(numbers(&disk.least()), [1, 2]);
+    let lost = (0..50).filter(|seed| numbers(&disk.crash(*seed)) != [2, 3, 4]).count();
+    assert!(lost > 25, "{lost}");
+}
+
 #[test]
 fn a_segment_that_was_being_made_may_be_there_or_not_or_in_part() {
     let mut lengths = std::collections::BTreeSet::new();
@@ -154,4 +218,17 @@ fn a_buffer_in_flight_is_not_touched() {
     let (_disk, mut store) = disk();
     write(&mut store, 0, 0, 1);
     store.buffer(BufferId(0));
+}
+
+#[test]
+fn a_torn_block_is_healed_and_nothing_else() {
+    let mut image = crate::tests::Image::new(1);
+    image.block(20);
+    let torn = image.block(70);
+    image.lose(&torn, [9, 11]);
+    let mut bytes = image.disk.bytes(SegmentNo(1));
+    assert!(!super::heal(&mut bytes), "the first block is whole");
+    assert!(super::heal(&mut bytes[torn.offset_bytes as usize..]));
+    assert!(!super::heal(&mut bytes[torn.offset_bytes as usize..]), "now it is");
+    assert!(!super::heal(&mut bytes[60_000..]), "there is no block");
 }

@@ -48,6 +48,11 @@ pub enum Corruption {
         /// Its number.
         block_seq: u64,
     },
+    /// It is not whole, and the running node had reported it durable.
+    Live {
+        /// How far.
+        durable: Index,
+    },
 }
 
 /// A rule of the log that a block with good checksums does not keep.
@@ -97,10 +102,24 @@ pub enum Refusal {
         /// What the store said.
         fault: StoreFault,
     },
-    /// It does not begin at the beginning.
+    /// It does not begin at the beginning, and there is no snapshot to go on from.
     FirstMissing {
         /// The first segment that is there.
         first: SegmentNo,
+    },
+    /// The segment that a snapshot goes on in is not there.
+    PointMissing {
+        /// Where the snapshot goes on.
+        place: Place,
+        /// The first segment above that is there.
+        next: Option<SegmentNo>,
+    },
+    /// A snapshot goes on at a place that no segment of this length has.
+    PointOutside {
+        /// That place.
+        place: Place,
+        /// Length of a segment.
+        segment_bytes: u64,
     },
     /// A segment is missing between others.
     SegmentMissing {
@@ -169,10 +188,29 @@ impl Display for Refusal {
             ),
             Self::FirstMissing { first } => write!(
                 f,
-                "the log's first segment is missing: it should be 1 and is {}, so the state that \
-                 segment {0} goes on from is not there. Restore segments 1 to {1} from a copy",
+                "the log's first segment is missing: it should be 1 and is {}, and there is no \
+                 snapshot of the state that segment {0} goes on from. Restore the snapshots, or \
+                 segments 1 to {1}, from a copy",
                 first.0,
                 first.0 - 1
+            ),
+            Self::PointMissing { place, next } => {
+                write!(
+                    f,
+                    "the snapshot goes on with {place}, and segment {} is not there; ",
+                    place.segment.0
+                )?;
+                match next {
+                    Some(next) => write!(f, "the first behind it is {}", next.0)?,
+                    None => f.write_str("neither is any behind it")?,
+                }
+                f.write_str(". Restore the whole directory from one copy")
+            }
+            Self::PointOutside { place, segment_bytes } => write!(
+                f,
+                "the snapshot goes on with {place}, and a segment has {segment_bytes} bytes. If \
+                 the segment size was changed in the configuration, set it back; else restore the \
+                 whole directory from one copy"
             ),
             Self::SegmentMissing { segment, next } => write!(
                 f,
@@ -220,6 +258,10 @@ impl Display for Corruption {
                 "it is not whole, yet block {block_seq} in segment {} at byte {offset_bytes} says \
                  that it was durable",
                 segment.0
+            ),
+            Self::Live { durable } => write!(
+                f,
+                "it is not whole, yet records up to index {durable} were reported durable"
             ),
         }
     }

@@ -1,6 +1,6 @@
 //! A test for every row of the table in recovery.rs, and for what is said of blocks left behind.
 
-use super::{Breach, Corruption, Cut, Recovered, Refusal};
+use super::{Breach, Corruption, Cut, LogPoint, Recovered, Refusal};
 use crate::format::{BlockFields, BlockName, DurableMark, HEADER_BYTES, STAMP_BYTES};
 use crate::tests::{Image, Rig, plan, records_of, scan_all};
 use gavel_contract::SegmentNo;
@@ -29,7 +29,7 @@ fn cut(result: &Recovered) -> Option<(u64, u64)> {
 #[test]
 fn an_empty_directory_is_an_empty_log() {
     let found = Image::new(0).scan().unwrap();
-    assert_eq!(found, Recovered::nothing(0, None));
+    assert_eq!(found, Recovered::at(&LogPoint::ORIGIN));
     let start = found.start(1).unwrap();
     assert_eq!(start, crate::JournalStart::empty(1));
 }

@@ -2,7 +2,7 @@
 //!
 //! Inputs -> outputs: a place and a length -> the bytes there.
 //! Invariants: forward only in effect: what lies before the place asked for may be forgotten.
-//! Limits: [`READ_BYTES`] at a time, or one block if that is more.
+//! Limits: [`READ_BYTES`] at a time or less, or one block if that is more.
 //! Not here: what the bytes mean.
 
 use crate::format::BLOCK_BYTES_MAX;
@@ -11,25 +11,48 @@ use alloc::vec::Vec;
 use gavel_contract::{LogReader, SegmentNo, StoreFault};
 
 /// Unit of reading: a device gives its full rate at this size.
-const READ_BYTES: usize = 1 << 20;
+pub(crate) const READ_BYTES: usize = 1 << 20;
 
 const _: () = assert!(READ_BYTES <= BLOCK_BYTES_MAX);
 
-pub(crate) struct Window<'r, R> {
-    reader: &'r mut R,
+pub(crate) struct Window<R> {
+    reader: R,
     bytes: Vec<u8>,
+    /// Bytes that are read at a time, at least.
+    read_bytes: usize,
     segment: SegmentNo,
     from: u64,
     filled: usize,
 }
 
-impl<'r, R: LogReader> Window<'r, R> {
-    pub(crate) fn new(reader: &'r mut R) -> Self {
-        Self { reader, bytes: vec![0; BLOCK_BYTES_MAX], segment: SegmentNo(0), from: 0, filled: 0 }
+impl<R: LogReader> Window<R> {
+    pub(crate) fn new(reader: R) -> Self {
+        Self {
+            reader,
+            bytes: vec![0; BLOCK_BYTES_MAX],
+            read_bytes: READ_BYTES,
+            segment: SegmentNo(0),
+            from: 0,
+            filled: 0,
+        }
     }
 
     pub(crate) fn reader(&mut self) -> &mut R {
-        self.reader
+        &mut self.reader
+    }
+
+    /// Bytes from a place to the end of what was read, if the place lies in it.
+    pub(crate) fn ahead_bytes(&self, segment: SegmentNo, offset_bytes: u64) -> u64 {
+        let end = self.from + self.filled as u64;
+        let inside = segment == self.segment && (self.from..end).contains(&offset_bytes);
+        if inside { end - offset_bytes } else { 0 }
+    }
+
+    /// Forgets what was read, and reads so many bytes at a time from now on.
+    pub(crate) fn forget(&mut self, read_bytes: usize) {
+        assert!(read_bytes <= READ_BYTES, "a window holds no more");
+        self.filled = 0;
+        self.read_bytes = read_bytes;
     }
 
     /// The bytes at a place; fewer than asked for only if the segment ends before.
@@ -44,7 +67,7 @@ impl<'r, R: LogReader> Window<'r, R> {
             && offset_bytes >= self.from
             && offset_bytes + len as u64 <= self.from + self.filled as u64;
         if !inside {
-            let into = &mut self.bytes[..len.max(READ_BYTES)];
+            let into = &mut self.bytes[..len.max(self.read_bytes)];
             self.filled = 0;
             self.filled = self.reader.read(segment, offset_bytes, into)?;
             (self.segment, self.from) = (segment, offset_bytes);

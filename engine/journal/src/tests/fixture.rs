@@ -3,9 +3,9 @@
 use crate::block::{BlockBuilder, BlockFrame};
 use crate::format::{BlockFields, BlockName, CHAIN_ORIGIN, DurableMark, UNIT_BYTES};
 use crate::memory::{MemoryDisk, MemoryStore, Random};
-use crate::{Journal, JournalLinks, JournalStart, Recovered, Refusal, recovery};
+use crate::{Journal, JournalLinks, JournalStart, LogPoint, Recovered, Refusal, recovery};
 use gavel_contract::{Agent, JournalPlan, Now, SegmentNo};
-use gavel_link::{Position, Watermark, Writer, ring, watermark};
+use gavel_link::{Position, Watermark, WatermarkWriter, Writer, ring, watermark};
 use gavel_types::{Command, Index, LogRecord, Nanos, SeqNo, SessionSlot, Stamp, Term};
 
 pub(crate) const MS: u64 = 1_000_000;
@@ -47,8 +47,16 @@ pub(crate) fn scan_all(
     disk: &MemoryDisk,
     segment_bytes: u64,
 ) -> Result<(Recovered, Vec<LogRecord>), Refusal> {
+    scan_from(disk, segment_bytes, &LogPoint::ORIGIN)
+}
+
+pub(crate) fn scan_from(
+    disk: &MemoryDisk,
+    segment_bytes: u64,
+    from: &LogPoint,
+) -> Result<(Recovered, Vec<LogRecord>), Refusal> {
     let mut records = Vec::new();
-    let found = recovery::scan(&mut disk.reader(), segment_bytes, &mut |r| records.push(*r))?;
+    let found = recovery::scan(&mut disk.reader(), segment_bytes, from, &mut |r| records.push(*r))?;
     assert_eq!(found.records, records.len() as u64);
     Ok((found, records))
 }
@@ -195,6 +203,7 @@ pub(crate) struct Rig {
     pub(crate) ring: Writer<LogRecord>,
     pub(crate) durable: Watermark,
     pub(crate) intake: Watermark,
+    pub(crate) floor: WatermarkWriter,
     pub(crate) mono: Nanos,
 }
 
@@ -203,8 +212,9 @@ impl Rig {
         let (ring, records) = ring(1_024);
         let (durable_writer, durable) = watermark(Position::default());
         let (intake_writer, intake) = watermark(Position::default());
+        let (floor, floor_reader) = watermark(Position::default());
         let links = JournalLinks {
-            floor: gavel_link::watermark(gavel_link::Position::default()).1,
+            floor: floor_reader,
             records,
             commit: durable.clone(),
             durable: durable_writer,
@@ -212,7 +222,7 @@ impl Rig {
         };
         let store = disk.store(plan.blocks_in_flight_max + 1, plan.block_bytes_max);
         let journal = Journal::new(plan, store, start, links);
-        Self { journal, disk: disk.clone(), ring, durable, intake, mono: Nanos(0) }
+        Self { journal, disk: disk.clone(), ring, durable, intake, floor, mono: Nanos(0) }
     }
 
     pub(crate) fn fresh(plan: &JournalPlan) -> Self {

@@ -5,6 +5,7 @@ use crate::block::{records, strip};
 use crate::format::{BLOCK_BYTES_MAX, Probe, SECTOR_BYTES, UNIT_BYTES, probe};
 use crate::inspect;
 use crate::memory::MemoryDisk;
+use crate::recovery::{self, LogPoint};
 use gavel_contract::SegmentNo;
 use std::sync::LazyLock;
 
@@ -154,9 +155,8 @@ fn fuzz_log_mutated() {
         let mut dropped = [false; 4];
         edits.iter().take(6).for_each(|edit| apply(&disk, &mut dropped, edit));
         let mut read = Vec::new();
-        let found = crate::recovery::scan(&mut disk.reader(), plan().segment_bytes, &mut |r| {
-            read.push(*r);
-        });
+        let (mut reader, bytes) = (disk.reader(), plan().segment_bytes);
+        let found = recovery::scan(&mut reader, bytes, &LogPoint::ORIGIN, &mut |r| read.push(*r));
         assert!(read.len() <= written.len());
         assert_eq!(read, written[..read.len()], "what is handed out is what was written");
         // Damage within one unit never costs a record in silence: the seal says what was durable.

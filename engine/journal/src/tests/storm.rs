@@ -1,10 +1,12 @@
-//! Many lives of one log: random batches, random order of completion, random crashes.
+//! Many lives of one log: random batches, random order of completion, random crashes, and segments
+//! that are used again behind snapshots.
 
 use super::Rig;
-use crate::memory::{MemoryDisk, Random};
-use crate::tests::{record, scan_all};
-use crate::{JournalStart, Mutation};
-use gavel_contract::JournalPlan;
+use crate::memory::{MemoryDisk, MemoryReader, Random};
+use crate::tests::{record, scan_from};
+use crate::{JournalStart, LogPoint, Mutation, Refusal, Tail};
+use gavel_contract::{JournalPlan, LogReader, SegmentNo};
+use gavel_link::Position;
 use gavel_types::{Index, LogRecord, Nanos, Stamp, Term};
 
 /// What a storm plants.
@@ -14,6 +16,8 @@ enum Planted {
     InJournal(Mutation),
     LyingDisk,
     IncarnationUsedTwice,
+    /// Segments are used again that the older of two snapshots goes on in.
+    RecycledTooEarly,
 }
 
 #[derive(Default)]
@@ -24,6 +28,7 @@ struct Tally {
     stops: u64,
     seals: u64,
     lives: u64,
+    recycled: u64,
 }
 
 struct Storm {
@@ -35,6 +40,8 @@ struct Storm {
     /// How much of that was said to be durable.
     durable: usize,
     incarnation: u64,
+    /// Snapshots that are kept, oldest first: here nothing but their points.
+    points: Vec<LogPoint>,
     tally: Tally,
 }
 
@@ -49,8 +56,16 @@ impl Storm {
             full_retry_ms: 20,
         };
         let disk = MemoryDisk::new(plan.segment_bytes);
-        let appended = Vec::new();
-        Self { random, plan, disk, appended, durable: 0, incarnation: 0, tally: Tally::default() }
+        Self {
+            random,
+            plan,
+            disk,
+            appended: Vec::new(),
+            durable: 0,
+            incarnation: 0,
+            points: vec![LogPoint::ORIGIN],
+            tally: Tally::default(),
+        }
     }
 
     /// Recovers, checks, and goes on until the next crash.
@@ -61,9 +76,14 @@ impl Storm {
             rig.journal.plant(mutation);
         }
         rig.disk.set_lying(planted == Planted::LyingDisk);
+        let newest = self.points[self.points.len() - 1];
+        let mut tail = Tail::new(rig.disk.reader(), self.plan.segment_bytes, newest);
         let steps = self.random.below(120);
         for _ in 0..steps {
             self.step(&mut rig);
+            if self.random.one_in(8) {
+                self.follow(&mut rig, &mut tail).map_err(|refusal| refusal.to_string())?;
+            }
         }
         let counts = rig.journal.counts();
         assert_eq!(rig.journal.fault(), None);
@@ -71,7 +91,51 @@ impl Storm {
         self.tally.seals += counts.seals;
         self.durable = rig.durable_index() as usize;
         self.disk = rig.disk.crash(self.random.word());
+        self.recycle(planted);
         Ok(())
+    }
+
+    /// Reads what is durable, and now and then makes a snapshot; two are kept.
+    fn follow(&mut self, rig: &mut Rig, tail: &mut Tail<MemoryReader>) -> Result<(), Refusal> {
+        let durable = rig.durable.read().index;
+        let before = tail.point().last.index.0;
+        let mut read = Vec::new();
+        while tail.next(durable, &mut |r| read.push(*r))?.is_some() {}
+        let end = before as usize + read.len();
+        assert_eq!(read, self.appended[before as usize..end], "what is read was appended");
+        if self.random.one_in(3) {
+            self.points.push(tail.point());
+            let surplus = self.points.len().saturating_sub(2);
+            self.points.drain(..surplus);
+            let index = Index(self.points[0].end.segment.0);
+            rig.floor.raise(Position { generation: 0, index });
+        }
+        Ok(())
+    }
+
+    /// Between two lives as within one: segments that are not needed take the place of new ones, or
+    /// go.
+    fn recycle(&mut self, planted: Planted) {
+        let early = u64::from(planted == Planted::RecycledTooEarly);
+        let floor = SegmentNo(self.points[0].end.segment.0 + early);
+        let listed = self.disk.reader().segments().expect("it can be listed");
+        let Some(last) = listed.last().copied() else { return };
+        // A segment that is being made is in the way.
+        let whole = last.bytes == self.plan.segment_bytes;
+        let mut next = SegmentNo(last.segment.0 + 1);
+        for info in listed.iter().filter(|info| info.segment < floor && info.segment < last.segment)
+        {
+            match self.random.below(4) {
+                0 => self.disk.drop_segment(info.segment),
+                1 | 2 if whole && next.0 < last.segment.0 + 3 => {
+                    self.disk.put_segment(next, self.disk.bytes(info.segment));
+                    self.disk.drop_segment(info.segment);
+                    next.0 += 1;
+                    self.tally.recycled += 1;
+                }
+                _ => {}
+            }
+        }
     }
 
     fn step(&mut self, rig: &mut Rig) {
@@ -105,10 +169,18 @@ impl Storm {
     }
 
     fn recover(&mut self, planted: Planted) -> Result<JournalStart, String> {
-        let (found, records) =
-            scan_all(&self.disk, self.plan.segment_bytes).map_err(|refusal| refusal.to_string())?;
-        let again = scan_all(&self.disk, self.plan.segment_bytes);
-        assert_eq!(again, Ok((found.clone(), records.clone())), "the same bytes, the same answer");
+        // From the older snapshot, as if the newer were damaged.
+        let (oldest, newest) = (self.points[0], self.points[self.points.len() - 1]);
+        let bytes = self.plan.segment_bytes;
+        let (found, read) =
+            scan_from(&self.disk, bytes, &oldest).map_err(|refusal| refusal.to_string())?;
+        let (again, _) =
+            scan_from(&self.disk, bytes, &newest).map_err(|refusal| refusal.to_string())?;
+        assert_eq!(again.point(), found.point(), "both snapshots lead to one end");
+        assert_eq!(again.cut, found.cut);
+        let before = self.appended.get(..oldest.last.index.0 as usize);
+        let mut records = before.ok_or("a snapshot holds more than was appended")?.to_vec();
+        records.extend(read);
         if records.len() < self.durable {
             return Err(format!("{} were durable, {} are left", self.durable, records.len()));
         }
@@ -150,6 +222,7 @@ fn what_was_durable_survives_every_crash_and_nothing_is_altered() {
         all.stops += tally.stops;
         all.seals += tally.seals;
         all.lives += tally.lives;
+        all.recycled += tally.recycled;
     }
     // The storm is one: everything that should be met was met, often.
     assert_eq!(all.lives, 150 * 20);
@@ -158,6 +231,7 @@ fn what_was_durable_survives_every_crash_and_nothing_is_altered() {
     assert!(all.left_behind > 300, "{} blocks left behind", all.left_behind);
     assert!(all.seals > 300, "{} seals", all.seals);
     assert!(all.stops > 30, "{} stops", all.stops);
+    assert!(all.recycled > 1_000, "{} segments used again", all.recycled);
 }
 
 fn seeds_that_find(planted: Planted) -> usize {
@@ -177,6 +251,11 @@ fn durable_raised_out_of_order_is_found() {
 #[test]
 fn a_disk_that_drops_the_durable_flag_is_found() {
     assert!(seeds_that_find(Planted::LyingDisk) > 30);
+}
+
+#[test]
+fn a_segment_used_again_too_early_is_found() {
+    assert!(seeds_that_find(Planted::RecycledTooEarly) > 20);
 }
 
 #[test]

@@ -2,9 +2,13 @@
 //!
 //! Three sources feed a connection, and frames of one never start inside a frame of another:
 //! unsequenced messages (`control`), a retransmission, and the session's live flow. A
-//! retransmission holds back the live flow; control messages go between frames.
+//! retransmission that was announced holds back the live flow; control messages go between frames.
+//! The bytes of both flows come out of the session's window, or, where that does not reach, out of
+//! pages of stored reports.
 
-use super::window::{Cursor, Windows};
+use super::window::{Cursor, Windows, frame_length};
+use crate::fetch::{Flow, Page};
+use alloc::boxed::Box;
 use gavel_contract::{Deadline, Egress as Port, Sent};
 use gavel_types::{ConnId, Nanos, ReportNo, SessionSlot, SessionUuid, TerminationCode};
 use gavel_wire::server::{self, Envelope};
@@ -40,9 +44,28 @@ pub(super) struct Resend {
     pub(super) cursor: Cursor,
     pub(super) until: ReportNo,
     pub(super) envelope: Envelope,
+    /// What is to be said before its first frame, once that has been fetched.
+    pub(super) announce: Option<Announce>,
 }
 
-#[derive(Clone, Debug)]
+/// The message Retransmission.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Announce {
+    pub(super) timestamp: Nanos,
+    pub(super) from: ReportNo,
+    pub(super) count: u64,
+}
+
+/// Stored reports that a connection has a use for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Want {
+    pub(super) flow: Flow,
+    pub(super) slot: SessionSlot,
+    pub(super) from: ReportNo,
+    pub(super) until: ReportNo,
+}
+
+#[derive(Debug)]
 pub(super) struct Link {
     pub(super) conn: ConnId,
     pub(super) state: LinkState,
@@ -52,7 +75,20 @@ pub(super) struct Link {
     /// Where the live flow of a closing connection ends.
     pub(super) live_end: Option<ReportNo>,
     pub(super) resend: Option<Resend>,
+    /// The live flow comes out of pages, with this on them, until it has caught up with the window.
+    pub(super) behind: Option<Envelope>,
+    /// The page that is being sent, and what it is for.
+    pub(super) page: Option<(Flow, Box<Page>)>,
+    /// A page for it is with the shadow.
+    pub(super) is_fetching: bool,
+    /// It stands in the queue for a page.
+    pub(super) is_waiting: bool,
     pub(super) is_dirty: bool,
+    /// It was sent again what it had missed, and its live flow had to wait: not yet to be cut off
+    /// for its lag.
+    pub(super) is_catching_up: bool,
+    /// When it last took something (monotone).
+    pub(super) moved_at: Nanos,
     retry_at: Nanos,
     control: [u8; CONTROL_BYTES],
     control_used: usize,
@@ -68,6 +104,8 @@ pub(super) enum Pumped {
     More,
     /// The socket takes no more now.
     Full,
+    /// What comes next is to be fetched.
+    Waiting,
     /// The session's flow has left the window behind, or the connection is `broken`.
     Stuck { broken: bool },
 }
@@ -86,12 +124,24 @@ impl Link {
         live: None,
         live_end: None,
         resend: None,
+        behind: None,
+        page: None,
+        is_fetching: false,
+        is_waiting: false,
         is_dirty: false,
+        is_catching_up: false,
+        moved_at: Nanos(0),
         retry_at: Nanos(0),
         control: [0; CONTROL_BYTES],
         control_used: 0,
         control_sent: 0,
     };
+
+    /// Nobody's from here on. What queues it stands in, and its last name, stay.
+    pub(super) fn let_go(&mut self) {
+        let Self { conn, is_dirty, is_waiting, .. } = *self;
+        *self = Self { conn, is_dirty, is_waiting, ..Self::FREE };
+    }
 
     /// Queues an unsequenced message that `encode` writes. False if there is no room.
     #[must_use]
@@ -105,6 +155,11 @@ impl Link {
         }
         self.control_used += encode(room);
         true
+    }
+
+    /// Between the message Retransmission and the last of what it announces.
+    pub(super) fn is_resending(&self) -> bool {
+        self.resend.is_some_and(|resend| resend.announce.is_none())
     }
 
     /// Sends what there is until nothing is left, the socket is full or the turn is over.
@@ -127,7 +182,7 @@ impl Link {
             };
             let turn = self.turn(windows, scratch, &mut send);
             match turn {
-                Step::Sent(_) => {}
+                Step::Sent(_) => self.moved_at = now,
                 Step::Stop(pumped) => {
                     if pumped == Pumped::Full {
                         self.retry_at = Nanos(now.0 + RETRY_NS);
@@ -155,22 +210,60 @@ impl Link {
             }
             return step;
         }
-        if !in_live_frame && self.resend.is_some() {
+        if !in_live_frame && self.is_resends_turn() {
             return self.turn_resend(windows, scratch, send);
         }
-        let Some((slot, cursor)) = &mut self.live else { return Step::Stop(Pumped::Idle) };
-        let bytes = match self.live_end {
-            None => windows.pending(*slot, cursor),
-            Some(end) => windows.pending_until(*slot, cursor, end),
+        self.turn_live(windows, send)
+    }
+
+    /// The live flow goes on while the first frame of a retransmission is being fetched, unless it
+    /// is to be fetched itself: one thing after the other.
+    fn is_resends_turn(&self) -> bool {
+        self.resend.is_some_and(|resend| {
+            resend.announce.is_none()
+                || self.behind.is_some()
+                || self.page_for(Flow::Resend, &resend.cursor)
+        })
+    }
+
+    /// True if the page at hand goes on where the flow's cursor is.
+    fn page_for(&self, wanted: Flow, cursor: &Cursor) -> bool {
+        self.page.as_ref().is_some_and(|(flow, page)| *flow == wanted && cursor.is_at(page))
+    }
+
+    fn turn_live(
+        &mut self,
+        windows: &Windows,
+        send: &mut impl FnMut(ConnId, &[u8]) -> Step,
+    ) -> Step {
+        let Some((slot, mut cursor)) = self.live else { return Step::Stop(Pumped::Idle) };
+        let step = if self.page_for(Flow::Live, &cursor) {
+            self.send_page(&mut cursor, send)
+        } else if cursor.is_in_page() {
+            return Step::Stop(Pumped::Waiting);
+        } else {
+            let bytes = match self.live_end {
+                None => windows.pending(slot, &mut cursor),
+                Some(end) => windows.pending_until(slot, &mut cursor, end),
+            };
+            // The rest of a frame that fell out of the window would have other stamps.
+            let lost = if cursor.into_bytes > 0 {
+                Pumped::Stuck { broken: false }
+            } else {
+                Pumped::Waiting
+            };
+            let Some(bytes) = bytes else { return Step::Stop(lost) };
+            self.behind = None;
+            if bytes.is_empty() {
+                return Step::Stop(Pumped::Idle);
+            }
+            let step = send(self.conn, bytes);
+            if let Step::Sent(bytes) = step {
+                windows.advance(slot, &mut cursor, bytes);
+            }
+            step
         };
-        let Some(bytes) = bytes else { return Step::Stop(Pumped::Stuck { broken: false }) };
-        if bytes.is_empty() {
-            return Step::Stop(Pumped::Idle);
-        }
-        let step = send(self.conn, bytes);
-        if let Step::Sent(bytes) = step {
-            windows.advance(*slot, cursor, bytes);
-        }
+        self.live = Some((slot, cursor));
         step
     }
 
@@ -180,20 +273,53 @@ impl Link {
         scratch: &mut [u8],
         send: &mut impl FnMut(ConnId, &[u8]) -> Step,
     ) -> Step {
-        let (Some(resend), Some((slot, live))) = (&mut self.resend, &self.live) else {
+        let (Some(mut resend), Some((slot, live))) = (self.resend, self.live) else {
             return Step::Stop(Pumped::Idle);
         };
-        let frames = windows.frames(*slot, &mut resend.cursor, resend.until, scratch.len());
-        let Some(frames) = frames else { return Step::Stop(Pumped::Stuck { broken: false }) };
-        if frames.is_empty() {
+        if resend.cursor.number >= resend.until {
             // FIXP: after a retransmission, Sequence names the next live message.
-            let next = live.number;
             self.resend = None;
-            if !self.say(|out| server::sequence(next, out)) {
-                return Step::Stop(Pumped::Stuck { broken: false });
-            }
-            return Step::Sent(0);
+            return self.step_of_words(|out| server::sequence(live.number, out));
         }
+        let is_paged = self.page_for(Flow::Resend, &resend.cursor);
+        let is_here = resend.cursor.number >= windows.oldest(slot) && !resend.cursor.is_in_page();
+        if !is_paged && !is_here {
+            return Step::Stop(Pumped::Waiting);
+        }
+        if let Some(Announce { timestamp, from, count }) = resend.announce.take() {
+            let uuid = self.uuid;
+            self.resend = Some(resend);
+            return self
+                .step_of_words(|out| server::retransmission(uuid, timestamp, from, count, out));
+        }
+        let step = if is_paged {
+            self.send_page(&mut resend.cursor, send)
+        } else {
+            self.send_again(windows, slot, &mut resend, scratch, send)
+        };
+        self.resend = Some(resend);
+        step
+    }
+
+    /// Says something as a step of its own.
+    fn step_of_words(&mut self, encode: impl FnOnce(&mut [u8]) -> usize) -> Step {
+        match self.say(encode) {
+            true => Step::Sent(0),
+            false => Step::Stop(Pumped::Stuck { broken: false }),
+        }
+    }
+
+    /// Sends frames out of the window, with the retransmission's stamps on them.
+    fn send_again(
+        &mut self,
+        windows: &Windows,
+        slot: SessionSlot,
+        resend: &mut Resend,
+        scratch: &mut [u8],
+        send: &mut impl FnMut(ConnId, &[u8]) -> Step,
+    ) -> Step {
+        let frames = windows.frames(slot, &mut resend.cursor, resend.until, scratch.len());
+        let Some(frames) = frames else { return Step::Stop(Pumped::Waiting) };
         let bytes = frames.len();
         let copy = &mut scratch[..bytes];
         copy.copy_from_slice(frames);
@@ -205,9 +331,42 @@ impl Link {
         }
         let step = send(self.conn, &copy[resend.cursor.into_bytes as usize..]);
         if let Step::Sent(bytes) = step {
-            windows.advance(*slot, &mut resend.cursor, bytes);
+            windows.advance(slot, &mut resend.cursor, bytes);
         }
         step
+    }
+
+    /// Sends out of the page at hand.
+    fn send_page(
+        &mut self,
+        cursor: &mut Cursor,
+        send: &mut impl FnMut(ConnId, &[u8]) -> Step,
+    ) -> Step {
+        let Some((_, page)) = &mut self.page else { return Step::Stop(Pumped::Waiting) };
+        let step = send(self.conn, &page.frames()[cursor.into_bytes as usize..]);
+        if let Step::Sent(bytes) = step {
+            cursor.pass(page, bytes);
+        }
+        step
+    }
+
+    /// Which stored reports it needs next, if any: those that the window does not have.
+    pub(super) fn wanted(&self, windows: &Windows) -> Option<Want> {
+        let (slot, live) = self.live?;
+        let is_out = |cursor: &Cursor| cursor.is_in_page() || cursor.number < windows.oldest(slot);
+        let end = self.live_end.unwrap_or_else(|| windows.next(slot));
+        let live_want = Want { flow: Flow::Live, slot, from: live.number, until: end };
+        if live.is_in_page() {
+            return Some(live_want);
+        }
+        if let Some(resend) = &self.resend
+            && resend.cursor.number < resend.until
+            && is_out(&resend.cursor)
+        {
+            let (from, until) = (resend.cursor.number, resend.until);
+            return Some(Want { flow: Flow::Resend, slot, from, until });
+        }
+        (!self.is_resending() && is_out(&live) && live.number < end).then_some(live_want)
     }
 
     /// True if nothing waits to be sent.
@@ -217,12 +376,6 @@ impl Link {
         });
         live && self.resend.is_none() && self.control_sent == self.control_used
     }
-}
-
-/// SOFH: the first four bytes are the frame's length, big endian.
-fn frame_length(bytes: &[u8]) -> usize {
-    let length = bytes.first_chunk::<4>().map(|length| u32::from_be_bytes(*length));
-    length.expect("a frame has a header") as usize
 }
 
 #[cfg(test)]

@@ -3,15 +3,19 @@
 //! Inputs -> outputs: `executor_to_egress` (gated by `release`), `gateway_to_egress` -> bytes on
 //! connections, `egress_to_gateway`.
 //! Invariants: no report is encoded, let alone sent, before `release` has passed its record; every
-//! send carries the lease's deadline; a slow reader is cut off, never waited for.
-//! Limits: [`REPORTS_PER_CYCLE`], [`REQUESTS_PER_CYCLE`]; the retransmission pool; the lag of one
-//! connection.
+//! send carries the lease's deadline; a slow reader is cut off, never waited for; who is sent again
+//! what it missed takes nothing from others but its turn.
+//! Limits: [`REPORTS_PER_CYCLE`], [`REQUESTS_PER_CYCLE`]; the retransmission pool, the pages of
+//! stored reports; the lag of one connection.
 //! Not here: reading, session rules, the decision what a report says.
 //! Source: FIXP 1.1, recoverable server flow.
 
 mod link;
+mod pages;
 mod reports;
 mod requests;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use crate::connection::{FromEgress, ToEgress};
@@ -21,10 +25,12 @@ use gavel_contract::{Agent, Deadline, Egress as Port, Now, Plan};
 use gavel_link::{Reader, Watermark, Writer};
 use gavel_types::limits::MD_PARTS_MAX;
 use gavel_types::{
-    AckRuleCode, ConnId, Nanos, Report, ReportBody, SessionSlot, Term, TerminationCode,
+    AckRuleCode, ConnId, Nanos, Report, ReportBody, ReportNo, SessionSlot, Term, TerminationCode,
 };
 use gavel_wire::server::{self, Envelope, MAX_SERVER_FRAME_BYTES, TermRun};
 use link::{Link, LinkState, Pumped};
+pub use pages::FetchLinks;
+use pages::Pages;
 use window::Windows;
 
 /// Most reports encoded in one duty cycle.
@@ -35,6 +41,10 @@ pub const REQUESTS_PER_CYCLE: usize = 64;
 const BEATS_PER_CYCLE: usize = 64;
 /// Time that a closing connection has to take what it is still owed (ns).
 const DRAIN_NS: u64 = 1_000_000_000;
+/// A client that catches up and takes nothing for so long is cut off (ns).
+const STALL_NS: u64 = 5_000_000_000;
+/// A client that takes nothing for so long gives its page to those who wait for one (ns).
+const HOLD_NS: u64 = 5_000_000;
 /// Bytes that a retransmission copies at once.
 const SCRATCH_BYTES: usize = 32 << 10;
 /// Longest unsequenced message: EstablishmentAck with its term runs.
@@ -63,6 +73,8 @@ pub struct EgressLinks {
     pub events: Writer<FromEgress>,
     /// Up to where reports may leave.
     pub release: Watermark,
+    /// To and from the shadow, if reports are stored.
+    pub stored: Option<FetchLinks>,
 }
 
 /// Sends reports.
@@ -84,6 +96,7 @@ pub struct Egress<P> {
     carriers: Vec<Option<u32>>,
     /// Connection slots with something to send.
     dirty: Vec<u32>,
+    pages: Pages,
     beat_cursor: usize,
     parts: Vec<Report>,
     scratch: Vec<u8>,
@@ -106,10 +119,11 @@ enum Left {
 impl<P: Port> Egress<P> {
     /// Takes all memory.
     #[must_use]
-    pub fn new(plan: &Plan, links: EgressLinks, port: P, start: EgressStart) -> Self {
+    pub fn new(plan: &Plan, mut links: EgressLinks, port: P, start: EgressStart) -> Self {
         assert!(plan.lease_ms == 0, "a lease needs a cluster to grant it");
         let (connections, sessions) =
             (plan.session.connections_max as usize, plan.session.sessions_max as usize);
+        let pages = Pages::new(links.stored.take(), plan.reports.pages, connections);
         Self {
             links,
             port,
@@ -117,11 +131,12 @@ impl<P: Port> Egress<P> {
             deadline: Deadline::Never,
             lag_max_bytes: plan.retransmit.lag_max_bytes as u64,
             windows: Windows::new(&plan.retransmit, sessions, MAX_SERVER_FRAME_BYTES),
-            conns: vec![Link::FREE; connections],
+            conns: (0..connections).map(|_| Link::FREE).collect(),
             beat_at: vec![NEVER; connections],
             beat_every: vec![0; connections],
             carriers: vec![None; sessions],
             dirty: Vec::with_capacity(connections),
+            pages,
             beat_cursor: 0,
             parts: Vec::with_capacity(MD_PARTS_MAX),
             scratch: vec![0; SCRATCH_BYTES],
@@ -146,6 +161,11 @@ impl<P: Port> Egress<P> {
         }
     }
 
+    /// A session of a restored state goes on at `next`.
+    pub(crate) fn go_on(&mut self, slot: SessionSlot, next: ReportNo) {
+        self.windows.begin(slot, next);
+    }
+
     /// Bytes held: (retransmission pool, connections).
     #[must_use]
     pub fn memory_bytes(&self) -> (usize, usize) {
@@ -154,7 +174,8 @@ impl<P: Port> Egress<P> {
             + self.beat_every.capacity() * size_of::<u64>()
             + self.carriers.capacity() * size_of::<Option<u32>>()
             + self.dirty.capacity() * size_of::<u32>();
-        (self.windows.memory_bytes() + self.scratch.capacity(), conns)
+        let pool = self.windows.memory_bytes() + self.pages.memory_bytes();
+        (pool + self.scratch.capacity(), conns)
     }
 
     fn envelope(&self, commit: gavel_types::Index) -> Envelope {
@@ -203,6 +224,8 @@ impl<P: Port> Egress<P> {
         match link.state {
             LinkState::Open => {
                 link.state = LinkState::Stuck;
+                self.take_page_back(at);
+                let link = &self.conns[at as usize];
                 self.beat_at[at as usize] = NEVER;
                 let conn = link.conn;
                 self.links.events.push(FromEgress::Stuck { conn, broken });
@@ -240,12 +263,10 @@ impl<P: Port> Egress<P> {
     }
 
     fn release(&mut self, at: u32) {
+        self.take_page_back(at);
         let link = &mut self.conns[at as usize];
         let conn = link.conn;
-        let is_dirty = link.is_dirty;
-        *link = Link::FREE;
-        link.conn = conn;
-        link.is_dirty = is_dirty;
+        link.let_go();
         self.port.finish(conn);
         self.links.events.push(FromEgress::Released { conn });
     }
@@ -278,15 +299,37 @@ impl<P: Port> Egress<P> {
             return Left::Nothing;
         }
         let lag = link.live.map_or(0, |(slot, cursor)| self.windows.lag_bytes(slot, &cursor));
-        if lag > self.lag_max_bytes && link.state == LinkState::Open {
+        let is_late = lag > self.lag_max_bytes;
+        if is_late && link.state == LinkState::Open && !link.is_catching_up {
             self.cut_off(at, false);
             return Left::Nothing;
         }
+        link.is_catching_up &= is_late || link.resend.is_some() || link.behind.is_some();
         let pumped =
             link.pump(now, self.deadline, &self.windows, &mut self.scratch, &mut self.port);
-        if let Pumped::Stuck { broken } = pumped {
+        self.after_pump(at, now, pumped)
+    }
+
+    fn after_pump(&mut self, at: u32, now: Nanos, pumped: Pumped) -> Left {
+        let link = &mut self.conns[at as usize];
+        let is_stalled =
+            pumped == Pumped::Full && link.is_catching_up && now.since(link.moved_at) > STALL_NS;
+        let lost = match pumped {
+            Pumped::Stuck { broken } => Some(broken),
+            Pumped::Waiting if self.pages.is_off() => Some(false),
+            _ => is_stalled.then_some(false),
+        };
+        if let Some(broken) = lost {
             self.cut_off(at, broken);
             return Left::Nothing;
+        }
+        // Its live flow is not behind by any fault of its own.
+        link.is_catching_up |= pumped == Pumped::Waiting;
+        if pumped == Pumped::Full {
+            self.share(at, now);
+        }
+        if !self.pages.is_off() {
+            self.provide(at, pumped);
         }
         let due = self.beat_every[at as usize];
         if self.beat_at[at as usize] != NEVER && pumped == Pumped::Idle {
@@ -318,7 +361,11 @@ impl<P: Port> Egress<P> {
             let room = link.say(|out| server::terminate(uuid, code, out));
             link.state = LinkState::Draining { until, code, said: room };
         }
-        if pumped == Pumped::Full { Left::Blocked } else { Left::More }
+        // A closing connection has its turn until it is over, also while it waits.
+        match pumped {
+            Pumped::Full | Pumped::Waiting => Left::Blocked,
+            _ => Left::More,
+        }
     }
 
     /// FIXP: Sequence when nothing else was sent within the interval.
@@ -332,7 +379,7 @@ impl<P: Port> Egress<P> {
             }
             self.beat_at[at] = Nanos(now.0 + self.beat_every[at]);
             let link = &self.conns[at];
-            if link.resend.is_none()
+            if !link.is_resending()
                 && let Some((slot, cursor)) = link.live
                 && cursor.number == self.windows.next(slot)
             {
@@ -350,8 +397,10 @@ impl<P: Port> Agent for Egress<P> {
     fn duty_cycle(&mut self, now: Now) -> usize {
         let requests = self.take_requests(now.mono);
         let reports = self.take_reports(now.mono);
+        let filled = self.take_pages(now.mono);
         let sent = self.pump_all(now.mono);
+        let asked = self.send_pages();
         self.beat(now.mono);
-        requests + reports + sent
+        requests + reports + filled + sent + asked
     }
 }

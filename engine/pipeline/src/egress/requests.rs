@@ -1,6 +1,7 @@
 //! What egress does with each request of the gateway.
 
-use super::link::{LinkState, Resend};
+use super::link::{Announce, LinkState, Resend};
+use super::window::Cursor;
 use super::{Egress, REQUESTS_PER_CYCLE};
 use crate::connection::ToEgress;
 use gavel_contract::Egress as Port;
@@ -48,7 +49,7 @@ impl<P: Port> Egress<P> {
                 let Some(at) = self.open(conn) else { return };
                 self.say(at, |out| server::challenge(&nonce, out));
             }
-            ToEgress::Retransmit { conn, request } => self.retransmit(conn, &request),
+            ToEgress::Retransmit { conn, request } => self.retransmit(conn, &request, now),
             ToEgress::Close { conn, uuid, code } => {
                 let Some(at) = self.open(conn) else { return };
                 self.conns[at as usize].uuid = uuid;
@@ -58,8 +59,9 @@ impl<P: Port> Egress<P> {
         }
     }
 
-    /// FIXP RetransmitRequest: one at a time, for reports that were sent and are still here.
-    fn retransmit(&mut self, conn: ConnId, request: &RetransmitRequest) {
+    /// FIXP RetransmitRequest: one at a time, for reports that were sent and are still in the window
+    /// or stored. Whether they are stored only the shadow knows: if not, the refusal comes later.
+    fn retransmit(&mut self, conn: ConnId, request: &RetransmitRequest, now: Nanos) {
         let Some(at) = self.open(conn) else { return };
         let link = &self.conns[at as usize];
         if link.state != LinkState::Open {
@@ -79,12 +81,23 @@ impl<P: Port> Egress<P> {
         } else {
             None
         };
-        let cursor = self.windows.seek(slot, from);
-        match (refusal, until, cursor) {
+        let here = self.windows.seek(slot, from);
+        let stored = (from.0 >= 1 && !self.pages.is_off()).then_some(Cursor::outside(from));
+        match (refusal, until, here.or(stored)) {
             (None, Some(until), Some(cursor)) => {
                 let envelope = self.envelope(self.links.release.read().index);
-                self.say(at, |out| server::retransmission(uuid, timestamp, from, count, out));
-                self.conns[at as usize].resend = Some(Resend { cursor, until, envelope });
+                let announce = match here {
+                    Some(_) => None,
+                    None => Some(Announce { timestamp, from, count }),
+                };
+                if announce.is_none() {
+                    self.say(at, |out| server::retransmission(uuid, timestamp, from, count, out));
+                }
+                let link = &mut self.conns[at as usize];
+                link.resend = Some(Resend { cursor, until, envelope, announce });
+                link.is_catching_up = true;
+                link.moved_at = now;
+                self.mark(at);
             }
             (refusal, ..) => {
                 let code = refusal.unwrap_or(RetransmitRejectCode::OutOfRange);

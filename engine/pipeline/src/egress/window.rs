@@ -16,6 +16,7 @@
 //! Limits: the pool; a frame is at most `frame_bytes_max`.
 //! Not here: what a frame says, beyond the length in its first four bytes (SOFH).
 
+use crate::fetch::Page;
 use alloc::vec;
 use alloc::vec::Vec;
 use gavel_contract::RetransmitPlan;
@@ -54,6 +55,49 @@ pub(super) struct Cursor {
     offset_bytes: u32,
     /// Bytes of the flow before `offset_bytes`, to measure the lag.
     passed_bytes: u64,
+}
+
+impl Cursor {
+    /// A cursor at a number that is not here: its bytes come out of pages.
+    pub(super) const fn outside(number: ReportNo) -> Self {
+        Self { number, into_bytes: 0, chunk: NONE, epoch: 0, offset_bytes: 0, passed_bytes: 0 }
+    }
+
+    /// True in the middle of a frame that came out of a page. The rest of it does too: stamps in
+    /// the window's copy of it may differ.
+    pub(super) const fn is_in_page(&self) -> bool {
+        self.into_bytes > 0 && self.chunk == NONE
+    }
+
+    /// True if the page goes on where the cursor is.
+    pub(super) fn is_at(&self, page: &Page) -> bool {
+        page.first == self.number && page.from_bytes < page.to_bytes
+    }
+
+    /// Moves over bytes of the page that were sent, and the page's beginning with it.
+    pub(super) fn pass(&mut self, page: &mut Page, bytes: usize) {
+        assert!(self.is_at(page), "a page goes on where the cursor is");
+        self.passed_bytes += bytes as u64;
+        let mut left = self.into_bytes as usize + bytes;
+        while left > 0 {
+            let frame = frame_length(page.frames());
+            if left < frame {
+                break;
+            }
+            left -= frame;
+            page.from_bytes += frame;
+            page.first.0 += 1;
+        }
+        self.number = page.first;
+        self.into_bytes = left as u32;
+        self.chunk = NONE;
+    }
+}
+
+/// SOFH: the first four bytes are the frame's length, big endian.
+pub(super) fn frame_length(bytes: &[u8]) -> usize {
+    let length = bytes.first_chunk::<4>().map(|length| u32::from_be_bytes(*length));
+    length.expect("a frame has a header") as usize
 }
 
 /// Every session's window.
@@ -112,19 +156,19 @@ impl Windows {
         if chain.head == NONE { chain.next } else { self.chunks[chain.head as usize].first }
     }
 
-    /// Drops the session's chain and starts at `next`: another session has the slot now.
+    /// Begins a session's flow at `next`: what was here under its slot is gone.
     pub(super) fn begin(&mut self, slot: SessionSlot, next: ReportNo) {
-        let mut chunk = self.chains[slot.0 as usize].head;
-        while chunk != NONE {
-            let dropped = &mut self.chunks[chunk as usize];
-            dropped.epoch = dropped.epoch.wrapping_add(1);
-            let rest = dropped.next;
-            dropped.next = self.free;
-            self.free = chunk;
-            chunk = rest;
+        let chain = &mut self.chains[slot.0 as usize];
+        let mut head = chain.head;
+        (chain.head, chain.tail, chain.chunks, chain.next) = (NONE, NONE, 0, next);
+        while head != NONE {
+            let chunk = &mut self.chunks[head as usize];
+            let after = chunk.next;
+            chunk.epoch = chunk.epoch.wrapping_add(1);
+            chunk.next = self.free;
+            self.free = head;
+            head = after;
         }
-        self.chains[slot.0 as usize] =
-            Chain { head: NONE, tail: NONE, chunks: 0, next, total_bytes: 0 };
     }
 
     /// Appends the session's next frame, which `encode` writes and measures.
@@ -328,12 +372,10 @@ impl Windows {
         cursor.into_bytes = left as u32;
     }
 
-    /// Length of the frame at the cursor: SOFH's first field, big endian.
+    /// Length of the frame at the cursor.
     fn frame_bytes(&self, cursor: &Cursor) -> usize {
         let at = cursor.chunk as usize * self.chunk_bytes + cursor.offset_bytes as usize;
-        let length =
-            self.pool[at..at + 4].first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes));
-        length.expect("four bytes are four bytes") as usize
+        frame_length(&self.pool[at..])
     }
 }
 
@@ -397,6 +439,26 @@ mod tests {
             put(&mut windows, A, 12);
             assert_eq!(numbers(&drain(&windows, A, &mut cursor, step)), [9]);
         }
+    }
+
+    #[test]
+    fn a_flow_that_begins_anew_has_its_own_numbers_and_gives_back_its_memory() {
+        let mut windows = windows(4);
+        for _ in 0..5 {
+            put(&mut windows, A, 24);
+        }
+        let mut cursor = windows.seek(A, ReportNo(1)).unwrap();
+        windows.begin(A, ReportNo(100));
+        assert_eq!((windows.oldest(A), windows.next(A)), (ReportNo(100), ReportNo(100)));
+        assert!(windows.pending(A, &mut cursor).is_none(), "a cursor of before finds nothing");
+        put(&mut windows, A, 24);
+        let mut cursor = windows.seek(A, ReportNo(100)).unwrap();
+        assert_eq!(numbers(&drain(&windows, A, &mut cursor, 7)), [100]);
+        // All four chunks are there to be used: B keeps three of them without taking from A.
+        for _ in 0..6 {
+            put(&mut windows, B, 24);
+        }
+        assert_eq!((windows.oldest(A), windows.oldest(B)), (ReportNo(100), ReportNo(1)));
     }
 
     #[test]

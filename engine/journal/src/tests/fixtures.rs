@@ -1,0 +1,216 @@
+//! Logs of released versions, as files: they are read for ever, and what is written today is what was
+//! released.
+//!
+//! `testdata/v1` holds a directory of segments for each case, and beside it a text that says what is
+//! read from it. Nothing here writes them but the test `write_fixtures`, which is left out unless it
+//! is asked for, and replaces nothing: a case that changes has become another version, with a
+//! directory of its own. For a new case:
+//!
+//! ```text
+//! cargo test -p gavel-journal write_fixtures -- --ignored
+//! ```
+
+use super::{Rig, records_of, scan_from};
+use crate::format::FORMAT_VERSION;
+use crate::memory::MemoryDisk;
+use crate::recovery::{LogPoint, LogPointBytes, Recovered};
+use crate::tail::Tail;
+use gavel_contract::{JournalPlan, LogReader, SegmentNo};
+use gavel_types::{Index, LogRecord};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use zerocopy::{FromBytes, IntoBytes};
+
+const SEGMENT: u64 = 8 * 1_024;
+
+const PLAN: JournalPlan = JournalPlan {
+    segment_bytes: SEGMENT,
+    block_bytes_max: 4 * 1_024,
+    blocks_in_flight_max: 2,
+    seal_after_ms: 5,
+    full_retry_ms: 20,
+};
+
+/// A log, and where it is read from.
+struct Case {
+    name: &'static str,
+    disk: MemoryDisk,
+    from: LogPoint,
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(format!("v{FORMAT_VERSION}"))
+}
+
+/// A journal that has written blocks of so many records each.
+fn written(blocks: &[u64]) -> Rig {
+    let mut rig = Rig::fresh(&PLAN);
+    let mut next = 1;
+    for records in blocks {
+        rig.push(&records_of(next, *records));
+        rig.settle();
+        next += records;
+    }
+    rig
+}
+
+fn cases() -> Vec<Case> {
+    let case = |name, disk: &MemoryDisk| Case { name, disk: disk.crash(0), from: LogPoint::ORIGIN };
+    let torn = written(&[4, 3, 40]);
+    torn.disk.overwrite(SegmentNo(2), 2 * 512, &[0; 512]);
+    let mut sealed = written(&[2, 5]);
+    sealed.cycle(6_000_000);
+    sealed.settle();
+    let mut cases = vec![
+        case("empty", &written(&[]).disk),
+        case("one_block", &written(&[5]).disk),
+        case("segments", &written(&[3, 1, 20, 2, 2]).disk),
+        case("sealed", &sealed.disk),
+        case("torn", &torn.disk),
+    ];
+    let found = cases[4].scan().0;
+    let start = found.start(2).expect("a new start");
+    let mut gone_on = Rig::new(&PLAN, &cases[4].disk.crash(0), start);
+    gone_on.push(&records_of(found.end.index.0, 2));
+    gone_on.settle();
+    cases.push(case("gone_on_after_a_cut", &gone_on.disk));
+    cases.push(recycled());
+    cases
+}
+
+/// The first of five segments is the spare one behind them, the second is gone.
+fn recycled() -> Case {
+    let rig = written(&[3, 1, 20, 2, 6, 1, 1, 1]);
+    let mut tail = Tail::new(rig.disk.reader(), SEGMENT, LogPoint::ORIGIN);
+    while tail.point().end.segment.0 < 3 {
+        tail.next(Index(35), &mut |_| ()).expect("a good log").expect("more of it");
+    }
+    let disk = rig.disk.crash(0);
+    let last = disk.reader().segments().expect("it can be listed").pop().expect("segments");
+    disk.put_segment(last.segment, disk.bytes(SegmentNo(1)));
+    disk.drop_segment(SegmentNo(1));
+    disk.drop_segment(SegmentNo(2));
+    Case { name: "recycled", disk, from: tail.point() }
+}
+
+impl Case {
+    fn scan(&self) -> (Recovered, Vec<LogRecord>) {
+        scan_from(&self.disk, SEGMENT, &self.from).expect("a log that is served")
+    }
+
+    /// What is read, in words.
+    fn text(&self) -> String {
+        let (found, records) = self.scan();
+        let from: String =
+            LogPointBytes::from(&self.from).as_bytes().iter().map(|b| format!("{b:02x}")).collect();
+        let mut text = format!("from {from}\n");
+        let Recovered { end, chain, incarnation, last, marked, commit, .. } = &found;
+        let _ = writeln!(text, "ends before {end}");
+        let _ = writeln!(text, "chain {chain:016x}, incarnation {incarnation}");
+        let (index, term, time) = (last.index, last.term, last.time);
+        let _ = writeln!(text, "last record {index}, term {term}, time {time}");
+        let _ = writeln!(text, "marked {}.{}, commit {commit}", marked.generation, marked.index);
+        let Recovered { blocks, seals, records: count, segments, spare_segments, .. } = &found;
+        let _ = writeln!(text, "{blocks} blocks, {seals} seals, {count} records");
+        let _ = writeln!(text, "{segments} segments, {spare_segments} spare");
+        let _ = writeln!(text, "{}", found.cut.map_or("no cut".into(), |cut| cut.to_string()));
+        for LogRecord { stamp, command } in records {
+            let crc = crc32c::crc32c(command.body.as_slice());
+            let _ = writeln!(
+                text,
+                "{} {} {}: session {} number {} kind {} length {} crc {crc:08x}",
+                stamp.index,
+                stamp.term,
+                stamp.time,
+                command.session.0,
+                command.client_seq.0,
+                command.kind,
+                command.len
+            );
+        }
+        text
+    }
+
+    fn segments(&self) -> Vec<(String, Vec<u8>)> {
+        let listed = self.disk.reader().segments().expect("it can be listed");
+        let name = |segment: SegmentNo| format!("wal-{:016x}.seg", segment.0);
+        listed.iter().map(|info| (name(info.segment), self.disk.bytes(info.segment))).collect()
+    }
+
+    /// The case as it lies in the repository.
+    fn stored(name: &'static str) -> Self {
+        let disk = MemoryDisk::new(SEGMENT);
+        for entry in std::fs::read_dir(folder().join(name)).expect("the case is there") {
+            let path = entry.expect("it can be listed").path();
+            let stem = path.file_stem().and_then(|stem| stem.to_str()).expect("a name");
+            let digits = stem.strip_prefix("wal-").expect("a segment's name");
+            let number = u64::from_str_radix(digits, 16).expect("a segment's number");
+            disk.put_segment(SegmentNo(number), std::fs::read(&path).expect("it can be read"));
+        }
+        let text = stored_text(name);
+        let from = text.lines().next().and_then(|line| line.strip_prefix("from "));
+        let hex = from.expect("the text begins with a point");
+        let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex digits");
+        let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
+        let bytes = LogPointBytes::read_from_bytes(&bytes).expect("the bytes of a point");
+        Self { name, disk, from: LogPoint::try_from(&bytes).expect("a point") }
+    }
+}
+
+fn stored_text(name: &str) -> String {
+    std::fs::read_to_string(folder().join(format!("{name}.txt"))).expect("the text is there")
+}
+
+#[test]
+fn logs_of_every_released_version_are_read() {
+    for case in cases() {
+        let stored = Case::stored(case.name);
+        assert_eq!(stored.text(), stored_text(case.name), "{}", case.name);
+    }
+}
+
+#[test]
+fn a_log_is_written_as_the_version_that_it_names_was_released() {
+    for case in cases() {
+        let stored = Case::stored(case.name);
+        assert_eq!(case.segments().len(), stored.segments().len(), "{}", case.name);
+        for (now, then) in case.segments().iter().zip(stored.segments()) {
+            assert!(
+                *now == then,
+                "{} of {} is written otherwise: raise the version",
+                now.0,
+                case.name
+            );
+        }
+    }
+    assert_eq!(folder().file_name().and_then(|name| name.to_str()), Some("v1"));
+}
+
+#[test]
+fn a_torn_case_is_torn_and_a_recycled_one_holds_old_blocks() {
+    assert!(Case::stored("torn").scan().0.cut.is_some());
+    let recycled = Case::stored("recycled");
+    let spare = recycled.scan().0.spare_segments;
+    assert_eq!(spare, 1);
+    let (_, bytes) = recycled.segments().pop().expect("segments");
+    assert!(matches!(crate::format::probe(&bytes), crate::format::Probe::Header(fields)
+        if fields.name.block_seq == 1));
+}
+
+#[test]
+#[ignore = "writes the fixtures of a new case"]
+fn write_fixtures() {
+    for case in cases() {
+        let place = folder().join(case.name);
+        if place.exists() {
+            println!("{} is there, and stays as it is", place.display());
+            continue;
+        }
+        std::fs::create_dir_all(&place).expect("a folder");
+        for (name, bytes) in case.segments() {
+            std::fs::write(place.join(name), bytes).expect("a segment");
+        }
+        let text = folder().join(format!("{}.txt", case.name));
+        std::fs::write(text, case.text()).expect("a text");
+    }
+}
