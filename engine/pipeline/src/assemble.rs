@@ -12,7 +12,7 @@ use crate::authenticator::AuthenticatorLinks;
 use crate::egress::{Egress, EgressLinks, EgressStart};
 use crate::executor::Executor;
 use crate::gateway::{AuthenticatorRings, Gateway, GatewayLinks};
-use crate::restart::{Restart, RestartPorts, StartRefusal, configuration, restart};
+use crate::restart::{Loaded, Restart, StartRefusal, configuration, load};
 use crate::sequencer::{LogEnd, Sequencer, SequencerLinks};
 use crate::shadow::{NEWS_MAX, Shadow, ShadowLinks, ShadowNews, ShadowPorts};
 use crate::snapshot::CHUNK_BYTES;
@@ -21,7 +21,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use gavel_contract::{
     Clock, Codec, Egress as EgressPort, FileStore, Ingress, LogReader, LogStore, Machine,
-    MemoryLine, Plan, ReportStorePlan, RingPlan,
+    MemoryLine, Outbox, Plan, ReportStorePlan, RingPlan,
 };
 use gavel_journal::recovery::Recovered;
 use gavel_journal::{Journal, JournalLinks};
@@ -109,6 +109,19 @@ pub struct Handles {
     pub memory: Vec<MemoryLine>,
     /// For an authenticator, where keys are configured: a housekeeping thread runs it.
     pub authenticator: Option<AuthenticatorLinks>,
+}
+
+/// Takes reports that recovery makes again; never full.
+struct Restore<'a, E>(&'a mut Egress<E>);
+
+impl<E: EgressPort> Outbox for Restore<'_, E> {
+    fn free(&self) -> usize {
+        usize::MAX
+    }
+
+    fn push(&mut self, report: Report) {
+        self.0.restore(&report);
+    }
 }
 
 /// Every ring of a node, touched.
@@ -204,9 +217,12 @@ where
     };
     let mut egress = Egress::new(plan, links, egress_port, single_node());
     let made = Nanos(clock.now().mono.since(began));
-    let rim = RestartPorts { log, files: &mut files, codec: &mut codec, clock };
-    let restarted = restart(plan, &mut new_machine, rim, &mut egress)?;
-    let (machine, recovered, mut restart) = restarted;
+    let mut loaded = load(plan, &mut new_machine, &mut files, &mut codec, clock)?;
+    for (slot, session) in loaded.machine.sessions().iter().enumerate() {
+        egress.go_on(SessionSlot(slot as u32), session.next_number);
+    }
+    let recovered = loaded.replay(plan, log, &mut Restore(&mut egress), clock)?;
+    let Loaded { machine, mut restart, .. } = loaded;
     restart.times.memory.0 += made.0;
     let start = recovered.start(incarnation)?;
     let (applied_in, applied) = watermark(start.durable);

@@ -43,7 +43,7 @@ pub use gateway::{
 #[cfg(feature = "mutate")]
 pub use mutation::Mutation;
 pub use replicator::{FromReplicator, ReplicatorLinks};
-pub use restart::{PassedOver, Restart, StartRefusal, StartTimes, configuration};
+pub use restart::{Loaded, PassedOver, Restart, StartRefusal, StartTimes, configuration, load};
 pub use sequencer::{COMMANDS_PER_CYCLE, LogEnd, Sequencer, SequencerLinks};
 pub use shadow::{
     BLOCKS_PER_CYCLE, FETCHES_PER_CYCLE, NEWS_MAX, Shadow, ShadowCounts, ShadowLinks, ShadowNews,

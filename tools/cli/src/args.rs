@@ -3,6 +3,7 @@
 use crate::demo::DemoArgs;
 use crate::journal::JournalVerb;
 use crate::replay::ReplayArgs;
+use crate::snapshot::SnapshotVerb;
 use crate::storm::StormArgs;
 use clap::{Parser, Subcommand};
 
@@ -27,6 +28,9 @@ pub(crate) enum Verb {
     /// Inspect the log of a stopped node.
     #[command(subcommand)]
     Journal(JournalVerb),
+    /// Inspect the snapshots of a node, running or not.
+    #[command(subcommand)]
+    Snapshot(SnapshotVerb),
 }
 
 impl Verb {
@@ -37,6 +41,7 @@ impl Verb {
             Self::Demo(args) => args.json,
             Self::Storm(args) => args.json,
             Self::Journal(JournalVerb::Digest { json, .. }) => *json,
+            Self::Snapshot(verb) => verb.is_json(),
         }
     }
 }

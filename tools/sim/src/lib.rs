@@ -24,6 +24,7 @@ pub mod countdown;
 pub mod crash;
 pub mod faults;
 pub mod flow;
+pub mod habits;
 pub mod machine;
 pub mod mutation;
 pub mod net;

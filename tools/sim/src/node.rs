@@ -40,8 +40,16 @@ impl Clock for StartClock {
 
 /// A running process.
 pub struct Node {
-    assembly:
-        Assembly<SimBook, SimStore, SimIngress, SimEgress, SimReader, SimFiles, Plain, MakeBook>,
+    assembly: Assembly<
+        SimBook,
+        SimStore,
+        SimIngress,
+        SimEgress,
+        SimReader,
+        SimFiles,
+        Plain,
+        MakeBook,
+    >,
     crash: CrashPoint,
     /// The newest snapshot that the checkers know to be announced, and the segment below which the
     /// log is given up.
@@ -101,7 +109,8 @@ impl Node {
             countdown: countdown.clone(),
             mutation,
         };
-        let failed = countdown.failed();
+        let failed = || (countdown.failed(), disk.file_calls_failed());
+        let failed_before = failed();
         let journal = &plan.journal;
         let store = SimStore::new(
             disk,
@@ -120,7 +129,8 @@ impl Node {
             egress: SimEgress::new(net, rim),
         };
         let of_book = plan.book.clone();
-        let new_book: MakeBook = Box::new(move || SimBook::new(Book::new(&of_book), mutation));
+        let new_book: MakeBook =
+            Box::new(move || SimBook::new(Book::new(&of_book), mutation));
         let number = match mutation {
             Some(Mutation::IncarnationReused) => incarnation.min(1),
             _ => incarnation,
@@ -129,12 +139,12 @@ impl Node {
         let assembled = assemble(plan, new_book, &mut log, number, &clock, ports);
         let assembly = match assembled {
             Ok(assembly) => assembly,
-            Err(_) if countdown.failed() != failed => return Ok(None),
+            Err(_) if failed() != failed_before => return Ok(None),
             Err(refusal) => {
                 return Err(Violation::new("recovery", format!("it refuses: {refusal}")));
             }
         };
-        if countdown.failed() == failed {
+        if failed() == failed_before {
             snapshots.on_started(&assembly.handles.restart, disk)?;
         }
         let last = assembly.handles.recovered.last.index;
@@ -151,17 +161,6 @@ impl Node {
             }
             if !assembly.handles.restart.passed_over.is_empty() {
                 checkers.sights.see("a start from an older snapshot");
-            }
-            if std::env::var_os("DBG").is_some() {
-                eprintln!(
-                    "DBG restart {:?} segs {:?}",
-                    assembly.handles.restart,
-                    gavel_contract::LogReader::segments(&mut disk.reader())
-                        .unwrap()
-                        .iter()
-                        .map(|i| i.segment.0)
-                        .collect::<Vec<_>>()
-                );
             }
             checkers.timeline.note(Happened::Started { incarnation, last, cut });
         }

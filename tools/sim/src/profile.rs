@@ -5,6 +5,7 @@
 //! Not here: when what happens (world.rs).
 
 use crate::faults::Fault;
+use crate::habits::Habits;
 use crate::random::Random;
 use gavel_contract::{
     AckRule, BookPlan, JournalPlan, Plan, ReportStorePlan, RetransmitPlan, RingPlan, SessionPlan,
@@ -15,8 +16,8 @@ use gavel_types::{Price, Qty, SymbolId};
 /// Instruments of a world.
 pub const SYMBOLS: u32 = 3;
 
-/// Most sessions of a world.
-const SESSIONS_MAX: u32 = 8;
+/// Bytes of a chunk of the windows.
+const CHUNK_BYTES: usize = 8 << 10;
 
 /// A kind of world.
 #[derive(Clone, Copy, Debug)]
@@ -35,12 +36,31 @@ pub struct Profile {
     pub fault_one_in_steps: u64,
     /// How often each fault is the one.
     pub faults: &'static [(Fault, u32)],
+    /// Longest time in which nobody submits anything (ns).
+    pub quiet_ns: u64,
+    /// Longest jump of time while nobody has anything to do then (ns).
+    pub jump_ns: u64,
+    /// How its clients live.
+    pub habits: Habits,
     /// Rings, sockets and windows are as small as they may be.
     pub is_tight: bool,
     /// Reports may be lost, if the client is told: little is stored of them, and calls to files
     /// fail.
     pub is_lossy: bool,
 }
+
+/// In worlds of a minute.
+const QUIET_NS: u64 = 1_500_000_000;
+const JUMP_NS: u64 = 20_000_000;
+
+/// In worlds of a minute.
+const LIVELY: Habits = Habits {
+    leaves_one_in: 300,
+    away_ns: 1_000_000_000,
+    finishes_one_in: 800,
+    cod_window_ms: 1_000,
+    is_forgotten: false,
+};
 
 const ALL_FAULTS: &[(Fault, u32)] = &[
     (Fault::CrashNode, 2),
@@ -83,6 +103,9 @@ pub const PROFILES: &[Profile] = &[
         seconds: 60,
         fault_one_in_steps: 8_000,
         faults: ALL_FAULTS,
+        quiet_ns: QUIET_NS,
+        jump_ns: JUMP_NS,
+        habits: LIVELY,
         is_tight: false,
         is_lossy: false,
     },
@@ -94,6 +117,9 @@ pub const PROFILES: &[Profile] = &[
         seconds: 60,
         fault_one_in_steps: 8_000,
         faults: &[],
+        quiet_ns: QUIET_NS,
+        jump_ns: JUMP_NS,
+        habits: LIVELY,
         is_tight: false,
         is_lossy: false,
     },
@@ -110,6 +136,9 @@ pub const PROFILES: &[Profile] = &[
             (Fault::WriteFails, 1),
             (Fault::SnapshotRots, 1),
         ],
+        quiet_ns: QUIET_NS,
+        jump_ns: JUMP_NS,
+        habits: LIVELY,
         is_tight: false,
         is_lossy: false,
     },
@@ -127,6 +156,9 @@ pub const PROFILES: &[Profile] = &[
             (Fault::CrashAtCall, 1),
             (Fault::SnapshotRots, 1),
         ],
+        quiet_ns: QUIET_NS,
+        jump_ns: JUMP_NS,
+        habits: LIVELY,
         is_tight: false,
         is_lossy: false,
     },
@@ -138,6 +170,9 @@ pub const PROFILES: &[Profile] = &[
         seconds: 60,
         fault_one_in_steps: 6_000,
         faults: ALL_FAULTS,
+        quiet_ns: QUIET_NS,
+        jump_ns: JUMP_NS,
+        habits: Habits { finishes_one_in: 0, cod_window_ms: 0, ..LIVELY },
         is_tight: false,
         is_lossy: false,
     },
@@ -149,8 +184,31 @@ pub const PROFILES: &[Profile] = &[
         seconds: 60,
         fault_one_in_steps: 8_000,
         faults: FILE_FAULTS_TOO,
+        quiet_ns: QUIET_NS,
+        jump_ns: JUMP_NS,
+        habits: LIVELY,
         is_tight: true,
         is_lossy: true,
+    },
+    Profile {
+        name: "day",
+        about: "24 hours: sessions come, go, finish, are forgotten; crashes every hour or so",
+        clients: 8,
+        commands: 5_000,
+        seconds: 24 * 60 * 60,
+        fault_one_in_steps: 30_000,
+        faults: ALL_FAULTS,
+        quiet_ns: 600_000_000_000,
+        jump_ns: 2_500_000_000,
+        habits: Habits {
+            leaves_one_in: 40,
+            away_ns: 3 * 60 * 60 * 1_000_000_000,
+            finishes_one_in: 100,
+            cod_window_ms: 10_000,
+            is_forgotten: true,
+        },
+        is_tight: false,
+        is_lossy: false,
     },
     Profile {
         name: "countdown",
@@ -160,8 +218,11 @@ pub const PROFILES: &[Profile] = &[
         seconds: 1,
         fault_one_in_steps: 8_000,
         faults: &[(Fault::CrashNode, 1), (Fault::StopNode, 1)],
+        quiet_ns: QUIET_NS,
+        jump_ns: JUMP_NS,
+        habits: LIVELY,
         is_tight: false,
-        is_lossy: false,
+        is_lossy: true,
     },
 ];
 
@@ -170,6 +231,20 @@ impl Profile {
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         PROFILES.iter().find(|profile| profile.name == name)
+    }
+
+    /// Most sessions at one time. One that is finished, or left with live orders, is kept for long.
+    fn sessions_max(&self) -> u32 {
+        match (self.is_tight, self.habits.is_forgotten) {
+            (_, true) => 256,
+            (true, false) => 16,
+            (false, false) => 32,
+        }
+    }
+
+    /// So short that a snapshot is seldom due.
+    fn is_short(&self) -> bool {
+        self.commands < 1_000
     }
 
     /// The node's limits in a world of this profile.
@@ -202,23 +277,26 @@ impl Profile {
                 symbols: (1..=SYMBOLS).map(symbol).collect(),
                 orders_max: if self.is_tight { 64 } else { 1_024 },
                 levels_max: 64,
-                sessions_max: SESSIONS_MAX,
+                sessions_max: self.sessions_max(),
             },
             session: SessionPlan {
-                sessions_max: SESSIONS_MAX,
+                sessions_max: self.sessions_max(),
                 connections_max: 12,
                 keepalive_min_ms: 100,
                 keepalive_max_ms: 10_000,
                 establish_timeout_ms: 2_000,
                 cod_window_max_ms: 10_000,
-                idle_expiry_ms: 0,
-                throttle_per_s: 0,
-                throttle_burst: 1,
+                idle_expiry_ms: if self.habits.is_forgotten { 3_600_000 } else { 0 },
+                throttle_per_s: if random.one_in(4) { 1 << random.between(6, 12) } else { 0 },
+                throttle_burst: random.between(1, 200) as u32,
                 needs_credentials: false,
             },
             retransmit: RetransmitPlan {
-                pool_bytes: if self.is_tight { 128 << 10 } else { (256 << 10) << random.below(3) },
-                chunk_bytes: 8 << 10,
+                pool_bytes: {
+                    let least = 2 * self.sessions_max() as usize * CHUNK_BYTES;
+                    if self.is_tight { least } else { least << random.below(2) }
+                },
+                chunk_bytes: CHUNK_BYTES,
                 lag_max_bytes: if self.is_tight { 8 << 10 } else { 32 << 10 },
             },
             journal: JournalPlan {
@@ -229,7 +307,7 @@ impl Profile {
                 full_retry_ms: random.between(1, 50) as u32,
             },
             snapshot: SnapshotPlan {
-                every_records: random.between(40, 600),
+                every_records: if self.is_short() { 60 } else { random.between(40, 600) },
                 keep: random.between(1, 3) as u32,
                 retry_ms: random.between(1, 50) as u32,
             },

@@ -145,18 +145,6 @@ impl Timeline {
 
     /// Notes an event.
     pub fn note(&mut self, happened: Happened) {
-        if std::env::var_os("DBG").is_some()
-            && matches!(
-                happened,
-                Happened::Snapshot { .. }
-                    | Happened::GivenUp { .. }
-                    | Happened::Shadow { .. }
-                    | Happened::Fault { .. }
-                    | Happened::Started { .. }
-            )
-        {
-            eprintln!("DBG {} {:?}", self.step, happened);
-        }
         self.hash.update(&self.step.to_le_bytes());
         self.hash.update(&self.time.0.to_le_bytes());
         happened.hash(&mut self.hash);

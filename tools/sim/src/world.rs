@@ -10,7 +10,7 @@
 //! Limits: [`STEPS_MAX`], [`CALM_NS`].
 //! Not here: what must hold (check/), what the weather brings (weather.rs).
 
-use crate::check::{Oracle, Shared, Snapshots, Verdict, Violation};
+use crate::check::{CLIENTS_MAX, Oracle, Shared, Snapshots, Verdict, Violation};
 use crate::client::{ClientLimits, SimClient, Turn};
 use crate::countdown::Countdown;
 use crate::faults::FaultCounts;
@@ -38,9 +38,8 @@ const IDLE_STEPS: u32 = 48;
 const DAWN: u64 = 1_700_000_000_000_000_000;
 /// Virtual time between two submissions of one of four clients in a busy stretch, at most (ns).
 const ACT_NS: u64 = 3_000_000;
-/// Longest busy and quiet stretch (ns).
+/// Longest busy stretch (ns).
 const BUSY_NS: u64 = 12_000_000;
-const QUIET_NS: u64 = 1_500_000_000;
 /// Time between the end of a process and the next start, at most (ns).
 const DOWN_NS: u64 = 400_000_000;
 /// An operator asks for a snapshot once in so many steps, on average.
@@ -91,11 +90,9 @@ impl World {
     #[must_use]
     pub fn new(case: Case, countdown: Countdown, checkers: Shared) -> Self {
         let Case { seed, profile, mutation, .. } = case;
+        assert!(profile.clients <= CLIENTS_MAX, "clients have sessions of their own");
         let mut random = Random::new(seed);
         let plan = profile.plan(&mut random);
-        if std::env::var_os("DBG").is_some() {
-            eprintln!("DBG {plan:?}");
-        }
         let limits = NetLimits {
             connections: plan.session.connections_max as usize,
             socket_bytes: profile.socket_bytes(&mut random),
@@ -103,6 +100,7 @@ impl World {
         let client_limits = ClientLimits {
             history_may_be_lost: profile.is_lossy,
             act_ns: ACT_NS * profile.clients as u64 / 4,
+            habits: profile.habits,
         };
         let clients = (0..profile.clients)
             .map(|client| SimClient::new(client, client_limits, &mut random, mutation))
@@ -233,7 +231,7 @@ impl World {
         }
         if self.time >= self.turns_at {
             self.is_busy = !self.is_busy;
-            let most = if self.is_busy { BUSY_NS } else { QUIET_NS };
+            let most = if self.is_busy { BUSY_NS } else { self.profile.quiet_ns };
             self.turns_at = Nanos(self.time.0 + 1 + self.random.below(most));
         }
         if self.steps.is_multiple_of(FAVOUR_STEPS) {
@@ -310,7 +308,8 @@ impl World {
     fn jump(&mut self) {
         if self.idle >= IDLE_STEPS {
             self.idle = 0;
-            let most = if self.is_busy && self.is_storm { 100_000 } else { 20_000_000 };
+            let quiet = if self.is_storm { self.profile.jump_ns } else { 20_000_000 };
+            let most = if self.is_busy && self.is_storm { 100_000 } else { quiet };
             self.time.0 += self.random.below(most);
         }
     }
@@ -372,20 +371,20 @@ impl World {
     fn is_at_rest(&self) -> bool {
         let Some(node) = &self.node else { return false };
         let (applied, durable) = node.progress();
-        let told = |(at, client): (usize, &SimClient)| {
-            client.is_at_rest() && client.delivery().next() == node.next_report(at)
+        let told = |client: &SimClient| {
+            client.is_at_rest() && client.delivery().next() == node.next_report(client.session())
         };
         self.idle >= IDLE_STEPS
             && applied == durable
             && node.shadow_is_at_rest()
             && self.disk.pending() == 0
-            && self.clients.iter().enumerate().all(told)
+            && self.clients.iter().all(told)
     }
 
     fn unanswered(&self) -> Violation {
         let mut what = format!("{} s after the last fault", CALM_NS / 1_000_000_000);
-        for (at, client) in self.clients.iter().enumerate() {
-            let made = self.node.as_ref().map_or(0, |node| node.next_report(at));
+        for client in &self.clients {
+            let made = self.node.as_ref().map_or(0, |node| node.next_report(client.session()));
             what += &format!("; {}, of the node's {made}", client.standing());
         }
         match &self.node {
@@ -409,7 +408,9 @@ impl World {
         node.agree(&self.oracle)?;
         let mut checkers = self.checkers.borrow_mut();
         checkers.ledger.confirm(&self.oracle)?;
-        for (at, client) in self.clients.iter().enumerate() {
+        self.oracle.finish()?;
+        for client in &self.clients {
+            let at = client.session();
             let session = checkers.ledger.session(at);
             if session.walked() != self.oracle.reports(at) {
                 return Err(Violation::new(

@@ -157,7 +157,7 @@ impl<P: Port> Egress<P> {
             let envelope = self.envelope(report.stamp.index);
             self.store(report, &envelope);
         } else if let Ok(ReportBody::NegotiationAccepted(body)) = report.parse() {
-            self.begin_anew(body.slot);
+            self.begin(body.slot);
         }
     }
 

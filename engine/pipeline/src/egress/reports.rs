@@ -40,7 +40,7 @@ impl<P: Port> Egress<P> {
         }
         match report.parse().expect("the machine makes only reports that can be read") {
             ReportBody::NegotiationAccepted(body) => {
-                self.begin_anew(body.slot);
+                self.begin(body.slot);
                 let at = self.open_for_answer(body.conn);
                 self.say(at, |out| server::negotiation_response(body, out));
                 let event = FromEgress::Negotiated { conn: body.conn, accepted: true };
@@ -75,7 +75,7 @@ impl<P: Port> Egress<P> {
 
     /// A new session takes the slot: what an earlier one of that slot was sent, or is still to be
     /// sent, is not its own.
-    pub(super) fn begin_anew(&mut self, slot: SessionSlot) {
+    pub(super) fn begin(&mut self, slot: SessionSlot) {
         if self.windows.next(slot) == ReportNo(1) {
             return;
         }

@@ -156,19 +156,19 @@ impl Windows {
         if chain.head == NONE { chain.next } else { self.chunks[chain.head as usize].first }
     }
 
-    /// Drops the session's chain and starts at `next`: another session has the slot now.
+    /// Begins a session's flow at `next`: what was here under its slot is gone.
     pub(super) fn begin(&mut self, slot: SessionSlot, next: ReportNo) {
-        let mut chunk = self.chains[slot.0 as usize].head;
-        while chunk != NONE {
-            let dropped = &mut self.chunks[chunk as usize];
-            dropped.epoch = dropped.epoch.wrapping_add(1);
-            let rest = dropped.next;
-            dropped.next = self.free;
-            self.free = chunk;
-            chunk = rest;
+        let chain = &mut self.chains[slot.0 as usize];
+        let mut head = chain.head;
+        (chain.head, chain.tail, chain.chunks, chain.next) = (NONE, NONE, 0, next);
+        while head != NONE {
+            let chunk = &mut self.chunks[head as usize];
+            let after = chunk.next;
+            chunk.epoch = chunk.epoch.wrapping_add(1);
+            chunk.next = self.free;
+            self.free = head;
+            head = after;
         }
-        self.chains[slot.0 as usize] =
-            Chain { head: NONE, tail: NONE, chunks: 0, next, total_bytes: 0 };
     }
 
     /// Appends the session's next frame, which `encode` writes and measures.

@@ -6,6 +6,7 @@
 //! | ledger | what a client was told stays so: same number, same bytes, through every crash |
 //! | delivery | every report reaches the application once, in order, or is named to it as lost |
 //! | once | every message is answered once, in order, or the client is told that it never will be |
+//! | absence | orders of sessions that are away are cancelled when they asked for it, and not else |
 //! | conserve | no quantity appears or vanishes |
 //! | oracle | the log that survives says what the node's state must be |
 //! | snapshots | a snapshot is the state that the log gives, and what it needs is kept |
@@ -16,6 +17,7 @@
 //! Invariants: a checker believes the disk and the wire, never the node.
 //! Not here: what makes things go wrong.
 
+mod absence;
 mod conserve;
 mod delivery;
 mod durable;
@@ -24,12 +26,13 @@ mod once;
 mod oracle;
 mod snapshots;
 
+pub use absence::Absence;
 pub use conserve::Conserve;
 pub use delivery::Delivery;
 pub use durable::Durable;
 pub use ledger::Ledger;
 pub use once::{Asked, AskedFor, Once, Says, answer_of};
-pub use oracle::{Oracle, uuid};
+pub use oracle::{CLIENTS_MAX, Oracle, uuid};
 pub use snapshots::Snapshots;
 
 use crate::timeline::{Happened, Timeline};

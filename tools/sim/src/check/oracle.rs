@@ -10,32 +10,52 @@
 //! Source: ARCHITECTURE.md: the state is a function of the log alone.
 
 use super::ledger::ENVELOPE;
-use super::{Conserve, Sights, Verdict, Violation};
+use super::{Absence, Conserve, Sights, Verdict, Violation};
 use gavel_book::reference::ReferenceBook;
 use gavel_contract::{LogReader, Machine, Outbox, Plan, Progress, SegmentNo};
 use gavel_journal::memory::MemoryDisk;
 use gavel_journal::recovery::{self, LogPoint, Recovered};
 use gavel_journal::tail::Tail;
 use gavel_pipeline::session::Sessioned;
-use gavel_types::{Body, Index, LogRecord, Report, SessionUuid};
+use gavel_types::{Body, Index, LogRecord, Nanos, Report, ReportBody, SessionSlot, SessionUuid};
 use gavel_wire::server::{MAX_SERVER_FRAME_BYTES, encode_report};
+use std::collections::BTreeMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 const CHECKER: &str = "oracle";
 
-/// The name of a client's session.
+/// Most clients of a world. A client's sessions have its number, and then one so much higher each.
+pub const CLIENTS_MAX: usize = 16;
+
+/// The name of a session.
 #[must_use]
-pub fn uuid(client: usize) -> SessionUuid {
-    SessionUuid([client as u8 + 1; 16])
+pub fn uuid(session: usize) -> SessionUuid {
+    let mut uuid = [session as u8 + 1; 16];
+    uuid[..8].copy_from_slice(&(session as u64 + 1).to_le_bytes());
+    SessionUuid(uuid)
 }
 
 #[derive(Default)]
 struct Told {
-    /// By session slot: hash of each report's frame, by number from 1.
-    hashes: Vec<Vec<u64>>,
+    /// By slot: the session that has it.
+    slots: Vec<SessionUuid>,
+    /// By session: hash of each report's frame, by number from 1.
+    hashes: BTreeMap<SessionUuid, Vec<u64>>,
     parts: Vec<Report>,
     conserve: Conserve,
+    absence: Absence,
     verdict: Option<Violation>,
+}
+
+impl Told {
+    fn begin(&mut self, slot: SessionSlot, uuid: SessionUuid) {
+        let at = slot.0 as usize;
+        if self.slots.len() <= at {
+            self.slots.resize(at + 1, SessionUuid::default());
+        }
+        self.slots[at] = uuid;
+        self.hashes.insert(uuid, Vec::new());
+    }
 }
 
 impl Outbox for Told {
@@ -47,19 +67,20 @@ impl Outbox for Told {
         if let Err(violation) = self.conserve.on_report(&report) {
             self.verdict.get_or_insert(violation);
         }
+        self.absence.on_report(&report);
+        if let Ok(ReportBody::NegotiationAccepted(accepted)) = report.parse() {
+            self.begin(accepted.slot, accepted.uuid);
+        }
         if !report.is_sequenced() {
             return;
         }
         self.parts.push(report);
         if report.is_last_part() {
-            let slot = report.session.0 as usize;
-            if self.hashes.len() <= slot {
-                self.hashes.resize_with(slot + 1, Vec::new);
-            }
             let mut frame = [0; MAX_SERVER_FRAME_BYTES];
             let bytes = encode_report(&self.parts, &ENVELOPE, &mut frame);
-            assert_eq!(self.hashes[slot].len() as u64 + 1, report.number.0, "numbers have no gap");
-            self.hashes[slot].push(xxh3_64(&frame[..bytes]));
+            let hashes = self.hashes.entry(self.slots[report.session.0 as usize]).or_default();
+            assert_eq!(hashes.len() as u64 + 1, report.number.0, "numbers have no gap");
+            hashes.push(xxh3_64(&frame[..bytes]));
             self.parts.clear();
         }
     }
@@ -86,8 +107,12 @@ impl History {
                 if let Ok(Body::Disconnect(gone)) = record.command.parse() {
                     sights.see(&format!("disconnected: {:?}", gone.cause));
                 }
+                self.told.absence.on_record(record);
                 let progress = self.machine.apply(record, &mut self.told);
                 assert!(progress == Progress::Done, "nothing pauses when there is room");
+                if let Err(violation) = self.told.absence.on_applied(record) {
+                    self.told.verdict.get_or_insert(violation);
+                }
             }
         }
     }
@@ -209,23 +234,25 @@ impl Oracle {
         &self.history.records
     }
 
-    /// Hash of a client's report, if the log gives it.
+    /// Hash of a session's report, if the log gives it.
     #[must_use]
-    pub fn report(&self, client: usize, number: u64) -> Option<u64> {
-        let slot = self.slot(client)?;
-        self.history.told.hashes.get(slot)?.get(number as usize - 1).copied()
+    pub fn report(&self, session: usize, number: u64) -> Option<u64> {
+        self.history.told.hashes.get(&uuid(session))?.get(number as usize - 1).copied()
     }
 
-    /// How many reports the log gives a client.
+    /// How many reports the log gives a session.
     #[must_use]
-    pub fn reports(&self, client: usize) -> u64 {
-        let hashes = self.slot(client).and_then(|slot| self.history.told.hashes.get(slot));
-        hashes.map_or(0, |hashes| hashes.len() as u64)
+    pub fn reports(&self, session: usize) -> u64 {
+        self.history.told.hashes.get(&uuid(session)).map_or(0, |hashes| hashes.len() as u64)
     }
 
-    fn slot(&self, client: usize) -> Option<usize> {
-        let mut sessions = self.history.machine.sessions().iter();
-        sessions.position(|session| session.uuid == uuid(client))
+    /// In the end: nobody who is away is overdue.
+    ///
+    /// # Errors
+    /// [`Violation`].
+    pub fn finish(&self) -> Verdict {
+        let now = self.history.records.last().map_or(Nanos(0), |record| record.stamp.time);
+        self.history.told.absence.finish(now)
     }
 
     /// The book, as it must be.
