@@ -232,9 +232,8 @@ impl SimClient {
         }
         self.session = Some(session);
         self.input = input;
-        let of_client = |v: Violation| {
-            Violation::new(v.checker, format!("client {}: {}", self.client, v.what))
-        };
+        let of_client =
+            |v: Violation| Violation::new(v.checker, format!("client {}: {}", self.client, v.what));
         turn.checkers.borrow_mut().judge(verdict.map_err(of_client));
         match outcome {
             Ok(read) => {

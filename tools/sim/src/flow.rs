@@ -10,8 +10,8 @@ use crate::profile::SYMBOLS;
 use crate::random::Random;
 use gavel_client::{Application, Limit, MassCancel, SequencedBody, StatusOf};
 use gavel_types::{
-    Account, CancelOrder, ClOrdId, MarketDataQuery, MdReqId, NewOrder, OrdType, OrderId, Price, Qty,
-    ReplaceOrder, Side, SymbolId, TimeInForce,
+    Account, CancelOrder, ClOrdId, MarketDataQuery, MdReqId, NewOrder, OrdType, OrderId, Price,
+    Qty, ReplaceOrder, Side, SymbolId, TimeInForce,
 };
 use std::collections::VecDeque;
 

@@ -40,16 +40,8 @@ impl Clock for StartClock {
 
 /// A running process.
 pub struct Node {
-    assembly: Assembly<
-        SimBook,
-        SimStore,
-        SimIngress,
-        SimEgress,
-        SimReader,
-        SimFiles,
-        Plain,
-        MakeBook,
-    >,
+    assembly:
+        Assembly<SimBook, SimStore, SimIngress, SimEgress, SimReader, SimFiles, Plain, MakeBook>,
     crash: CrashPoint,
     /// The newest snapshot that the checkers know to be announced, and the segment below which the
     /// log is given up.
@@ -129,8 +121,7 @@ impl Node {
             egress: SimEgress::new(net, rim),
         };
         let of_book = plan.book.clone();
-        let new_book: MakeBook =
-            Box::new(move || SimBook::new(Book::new(&of_book), mutation));
+        let new_book: MakeBook = Box::new(move || SimBook::new(Book::new(&of_book), mutation));
         let number = match mutation {
             Some(Mutation::IncarnationReused) => incarnation.min(1),
             _ => incarnation,

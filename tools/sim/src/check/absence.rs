@@ -139,7 +139,8 @@ impl Absence {
     }
 
     fn on_negotiated(&mut self, slot: SessionSlot) {
-        let before = self.sessions.insert(slot.0, Known { away_since: self.time, ..Known::default() });
+        let before =
+            self.sessions.insert(slot.0, Known { away_since: self.time, ..Known::default() });
         let Some(before) = before else { return };
         let away_ns = self.time.since(before.away_since);
         let long_enough = self.idle_expiry_ns > 0 && away_ns >= self.idle_expiry_ns;
@@ -163,12 +164,14 @@ impl Absence {
 
     /// In the end, at this time of the log: nobody is overdue by much.
     pub fn finish(&self, now: Nanos) -> Verdict {
-        let late = |known: &Known| known.due.is_some_and(|due| due.0.saturating_add(LATE_NS) < now.0);
+        let late =
+            |known: &Known| known.due.is_some_and(|due| due.0.saturating_add(LATE_NS) < now.0);
         match self.sessions.iter().find(|(_, known)| late(known)) {
             None => Ok(()),
-            Some((slot, known)) => {
-                Err(Violation::new(CHECKER, format!("session {slot} is overdue at {now}: {known:?}")))
-            }
+            Some((slot, known)) => Err(Violation::new(
+                CHECKER,
+                format!("session {slot} is overdue at {now}: {known:?}"),
+            )),
         }
     }
 

@@ -15,9 +15,7 @@
 use super::{Oracle, Verdict, Violation};
 use gavel_book::Book;
 use gavel_book::reference::ReferenceBook;
-use gavel_contract::{
-    Clock, FileName, LogReader, Machine, Now, Outbox, Plan, Progress, SegmentNo,
-};
+use gavel_contract::{Clock, FileName, LogReader, Machine, Now, Outbox, Plan, Progress, SegmentNo};
 use gavel_journal::memory::MemoryDisk;
 use gavel_journal::recovery::LogPoint;
 use gavel_pipeline::session::Sessioned;
