@@ -926,3 +926,19 @@ fn an_engine_that_breaks_the_protocol_is_told_so() {
         assert_eq!(said, code.map(|code| ClientMessage::Terminate { uuid: UUID, code }));
     }
 }
+
+#[test]
+fn what_a_forgotten_session_may_have_applied_is_not_sent_again() {
+    let told = refused_at(EstablishmentRejectCode::Unnegotiated, 0, 900, &[(1, 1)]);
+    let mut client = established();
+    client.submit(&order(1));
+    client.sent();
+    reestablish(&mut client);
+    assert_eq!(client.receive(&told), Err(DisconnectReason::SessionExpired));
+    // What never left may be sent in a session that begins anew.
+    let mut client = established();
+    client.submit(&order(1));
+    reestablish(&mut client);
+    client.receive(&told).unwrap();
+    assert!(matches!(client.sent()[..], [ClientMessage::Negotiate(_)]));
+}
