@@ -250,8 +250,8 @@ fn single_node() -> EgressStart {
     EgressStart { sender_term: SINGLE_NODE_TERM, term_runs: vec![first] }
 }
 
-/// The rings between gateway and authenticator, if keys are asked for. An open connection has at most
-/// a challenge and a claim under way; a full ring only delays.
+/// The rings between gateway and authenticator, if keys are asked for. An open connection has at
+/// most a challenge and a claim under way; a full ring only delays.
 fn authenticator_rings(plan: &Plan) -> Option<(AuthenticatorRings, AuthenticatorLinks)> {
     if !plan.session.needs_credentials {
         return None;
