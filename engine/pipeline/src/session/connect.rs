@@ -19,8 +19,8 @@ const COD_ON_DISCONNECT: u8 = 1;
 const COD_ON_TERMINATE: u8 = 2;
 
 impl<M: Machine> Sessioned<M> {
-    /// A new leader has no connections: whatever the log says of them is over, and every time that a
-    /// client has to return begins now (SAFETY 21).
+    /// A new leader has no connections: whatever the log says of them is over, and every time that
+    /// a client has to return begins now (SAFETY 21).
     pub(super) fn start(&mut self, stamp: Stamp, start: &AdminStart) -> Progress {
         self.idle_expiry_ns = start.idle_expiry_ms.saturating_mul(1_000_000);
         for slot in (0..self.sessions.len() as u32).map(SessionSlot) {
