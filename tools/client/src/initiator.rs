@@ -30,7 +30,7 @@ use crate::config::{Checkpoint, ClientConfig};
 use crate::event::{Counters, DisconnectReason, Event, SubmitError};
 use crate::inflow::Inflow;
 use crate::pending::Pending;
-use gavel_types::{Nanos, NegotiationRejectCode, SeqNo, TerminationCode};
+use gavel_types::{Nanos, NegotiationRejectCode, ReportNo, SeqNo, TerminationCode};
 use gavel_wire::acceptor::SILENCE_INTERVALS;
 use gavel_wire::client::{
     Application, LastReport, RetransmitRequest, encode_finished_sending, encode_retransmit_request,
@@ -105,8 +105,8 @@ enum Finish {
     Asked,
     /// FinishedSending was said on this connection.
     Said,
-    /// The engine's log holds it.
-    Done,
+    /// The engine's log holds it; every report that was made before has a number below this one.
+    Done { until: ReportNo },
 }
 
 /// One session of a client.
@@ -251,7 +251,7 @@ impl Initiator {
     /// before that has been delivered.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.finish == Finish::Done && self.inflow.missing() == 0
+        matches!(self.finish, Finish::Done { until } if self.inflow.is_past(until))
     }
 
     /// The application accepts that the engine lacks what was delivered: the session goes back to

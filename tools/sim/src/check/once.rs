@@ -14,6 +14,7 @@ use super::{Verdict, Violation};
 use gavel_types::{CancelReason, ClOrdId, OrderId};
 use gavel_wire::client::Application;
 use gavel_wire::server::SequencedBody;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 const CHECKER: &str = "once";
@@ -194,7 +195,8 @@ impl Once {
             given.answered_by.is_none() && given.seq > after && !self.is_burnt(given.seq)
         };
         let open = self.asked.range(NAMELESS..).filter(|(_, given)| can(given) && of_those(given));
-        open.min_by_key(|(_, given)| given.seq).map(|(name, _)| *name)
+        // Of two lives that gave one number, only the later one's message can have arrived.
+        open.min_by_key(|(_, given)| (given.seq, Reverse(given.life))).map(|(name, _)| *name)
     }
 
     fn is_burnt(&self, seq: u64) -> bool {

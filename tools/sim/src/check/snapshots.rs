@@ -145,11 +145,16 @@ impl Snapshots {
 
     /// A process starts on a disk.
     pub fn on_start(&mut self, disk: &MemoryDisk) -> Verdict {
-        for name in disk.file_names() {
+        // Nothing is on its way there, and what was made to fail is not ours.
+        let found = disk.least();
+        for name in found.file_names() {
             let FileName::Snapshot(index) = name else { continue };
-            match snapshot::check(&mut disk.files(), &mut Plain, index) {
-                // The process may have died before it could announce it.
-                Ok(contents) => drop(self.announced.insert(index, contents.header.point)),
+            match snapshot::check(&mut found.files(), &mut Plain, index) {
+                // The process may have died before it could announce it, or wrote it again.
+                Ok(contents) => {
+                    self.announced.insert(index, contents.header.point);
+                    self.rotten.remove(&index);
+                }
                 Err(_) if self.rotten.contains(&index) => {}
                 Err(bad) => {
                     return fail(format!("that of record {index} has its name, and {bad}"));
