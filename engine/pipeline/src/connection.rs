@@ -119,8 +119,8 @@ pub enum FromEgress {
         keepalive_ms: u32,
         /// Number with which the client begins.
         client_next_seq: SeqNo,
-        /// The client's flow is finished.
-        is_finished: bool,
+        /// Number behind the last of the client's flow, if that is finished.
+        ended_at: Option<SeqNo>,
     },
     /// The machine did not bind the session.
     EstablishRefused {

@@ -213,10 +213,10 @@ impl<P: Ingress> Gateway<P> {
                     slot,
                     keepalive_ms,
                     client_next_seq,
-                    is_finished,
+                    ended_at,
                 } => {
                     if let Some(Conn { acceptor, .. }) = self.conn(id) {
-                        acceptor.on_established(slot, keepalive_ms, client_next_seq, is_finished);
+                        acceptor.on_established(slot, keepalive_ms, client_next_seq, ended_at);
                     }
                     self.queue(id);
                 }

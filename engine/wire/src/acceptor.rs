@@ -294,8 +294,8 @@ impl Acceptor {
     }
 
     /// The machine bound the session: `client_next_seq` is the number with which the client said
-    /// that it will begin, `is_finished` says that it will not. Without effect if the connection is
-    /// closing.
+    /// that it will begin, `ended_at` the number behind the last of its flow, if that is finished:
+    /// the client may have asked with an older one. Without effect if the connection is closing.
     ///
     /// # Panics
     /// If no answer to Establish is awaited.
@@ -304,7 +304,7 @@ impl Acceptor {
         slot: SessionSlot,
         keepalive_ms: u32,
         client_next_seq: SeqNo,
-        is_finished: bool,
+        ended_at: Option<SeqNo>,
     ) {
         match self.state {
             State::Closing => {}
@@ -312,10 +312,10 @@ impl Acceptor {
                 self.bound = Some(slot);
                 self.state = State::Established(Established {
                     slot,
-                    is_finished,
+                    is_finished: ended_at.is_some(),
                     keepalive_ns: ns(keepalive_ms),
                     next: client_next_seq,
-                    high: client_next_seq,
+                    high: client_next_seq.max(ended_at.unwrap_or(client_next_seq)),
                 });
             }
             _ => panic!("Establish is answered once"),

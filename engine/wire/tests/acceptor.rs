@@ -63,7 +63,7 @@ fn established() -> Acceptor {
 fn established_at(next: SeqNo) -> Acceptor {
     let mut acceptor = fresh();
     assert!(matches!(acceptor.on_message(ms(1_001), &establish()), Verdict::Log(_)));
-    acceptor.on_established(SLOT, 1_000, next, false);
+    acceptor.on_established(SLOT, 1_000, next, None);
     acceptor
 }
 
@@ -125,7 +125,7 @@ fn negotiate_establish_trade_terminate() {
     assert_eq!(command.parse(), Ok(Body::Establish(&body)));
     assert!(acceptor.is_waiting());
     assert_eq!(acceptor.slot(), None);
-    acceptor.on_established(SLOT, 1_000, SeqNo(5), false);
+    acceptor.on_established(SLOT, 1_000, SeqNo(5), None);
     assert_eq!(acceptor.slot(), Some(SLOT));
 
     for seq in 5..8 {
@@ -336,7 +336,7 @@ fn a_refused_establish_leaves_the_negotiation() {
     logged(acceptor.on_message(ms(1_002), &establish()));
     acceptor.on_establish_refused();
     logged(acceptor.on_message(ms(1_003), &establish()));
-    acceptor.on_established(SLOT, 1_000, SeqNo(1), false);
+    acceptor.on_established(SLOT, 1_000, SeqNo(1), None);
     assert_eq!(logged(acceptor.on_message(ms(1_004), &order())).client_seq, SeqNo(1));
 }
 
@@ -347,7 +347,7 @@ fn an_end_while_the_machine_decides_is_recorded() {
     logged(acceptor.on_message(ms(1_001), &establish()));
     let command = acceptor.on_gone(end).expect("the session waits to be bound");
     assert_eq!(command.session, SessionSlot::NONE);
-    acceptor.on_established(SLOT, 1_000, SeqNo(5), false);
+    acceptor.on_established(SLOT, 1_000, SeqNo(5), None);
     assert!(acceptor.is_closing(), "an answer that comes late changes nothing");
     assert_eq!(acceptor.on_gone(end), None);
 }
@@ -396,7 +396,7 @@ fn a_machine_that_takes_its_time_costs_the_client_nothing() {
     for now in 1_002..90_000 {
         assert_eq!(acceptor.on_timer(ms(now)), None);
     }
-    acceptor.on_established(SLOT, 1_000, SeqNo(5), false);
+    acceptor.on_established(SLOT, 1_000, SeqNo(5), None);
     assert_eq!(silent_until(&mut acceptor, 90_000), 89_999 + 2_001);
 }
 
@@ -452,7 +452,7 @@ fn finished_sending_tells_of_numbers_that_never_came() {
 fn a_finished_session_comes_back_for_reports_only() {
     let mut acceptor = fresh();
     logged(acceptor.on_message(ms(1_001), &establish()));
-    acceptor.on_established(SLOT, 1_000, SeqNo(5), true);
+    acceptor.on_established(SLOT, 1_000, SeqNo(3), Some(SeqNo(5)));
     assert_eq!(acceptor.on_message(ms(1_002), &sequence(5)), Verdict::Nothing);
     let fetch = ClientMessage::RetransmitRequest(samples::retransmit_request());
     assert!(matches!(acceptor.on_message(ms(1_002), &fetch), Verdict::Retransmit(_)));
@@ -488,7 +488,7 @@ fn without_a_good_key_nothing_reaches_the_log() {
     let command = logged(acceptor.on_verified(Some(WHO)));
     let Ok(Body::Establish(body)) = command.parse() else { panic!("{command:?}") };
     assert_eq!((body.key_id, body.role), (WHO.key_id, WHO.role));
-    acceptor.on_established(SLOT, 1_000, SeqNo(5), false);
+    acceptor.on_established(SLOT, 1_000, SeqNo(5), None);
     assert_eq!(acceptor.slot(), Some(SLOT));
 }
 

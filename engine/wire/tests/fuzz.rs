@@ -277,7 +277,7 @@ fn answer(acceptor: &mut Acceptor, seen: &mut Seen, is_yes: bool) {
     let waits_to_establish = acceptor.clone().on_gone(END).is_some();
     match (waits_to_establish, is_yes) {
         (true, true) => {
-            acceptor.on_established(SessionSlot(1), 100, SeqNo(seen.asked_next), false);
+            acceptor.on_established(SessionSlot(1), 100, SeqNo(seen.asked_next), None);
             seen.next = Some(seen.asked_next);
             seen.high = seen.next;
         }

@@ -108,6 +108,11 @@ impl Inflow {
         self.end.0 - self.next.0
     }
 
+    /// True if every report below `until` was delivered, or named as lost.
+    pub(crate) fn is_past(&self, until: ReportNo) -> bool {
+        self.next >= until
+    }
+
     /// Goes back to a report: those after it that were delivered do not exist.
     pub(crate) fn go_back(&mut self, last: LastReport) {
         self.next = ReportNo(last.number.0 + 1);

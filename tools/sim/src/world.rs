@@ -7,7 +7,7 @@
 //!
 //! Inputs -> outputs: a seed and a profile -> a world that can be stepped, and in the end judged.
 //! Invariants: the same seed, profile and mutation give the same events, bit for bit.
-//! Limits: [`STEPS_MAX`], [`CALM_NS`].
+//! Limits: [`STEPS_MAX`], [`CALM_STEPS_MAX`], [`CALM_NS`].
 //! Not here: what must hold (check/), what the weather brings (weather.rs).
 
 use crate::check::{CLIENTS_MAX, Oracle, Shared, Snapshots, Verdict, Violation};
@@ -26,8 +26,10 @@ use gavel_contract::{Now, Plan};
 use gavel_journal::memory::{MemoryDisk, Random as DiskRandom};
 use gavel_types::Nanos;
 
-/// Most steps of a storm, and of the calm after it.
-pub const STEPS_MAX: u64 = 8_000_000;
+/// Most steps of a storm: a day takes about 20 million.
+pub const STEPS_MAX: u64 = 60_000_000;
+/// Most steps of the calm after it.
+pub const CALM_STEPS_MAX: u64 = 8_000_000;
 /// Virtual time after the last fault in which everybody must have been answered (ns).
 pub const CALM_NS: u64 = 30_000_000_000;
 /// Virtual time that a step takes, at most (ns).
@@ -153,7 +155,7 @@ impl World {
         self.is_storm = false;
         self.clear_up();
         let until = Nanos(self.time.0 + CALM_NS);
-        let last_step = self.steps + STEPS_MAX;
+        let last_step = self.steps + CALM_STEPS_MAX;
         while !self.is_at_rest() {
             if self.time > until || self.steps > last_step {
                 return Err(self.unanswered());

@@ -112,7 +112,7 @@ impl<P: Port> Egress<P> {
             slot,
             keepalive_ms: body.keepalive_ms,
             client_next_seq: body.client_next_seq,
-            is_finished: body.finished == 1,
+            ended_at: (body.finished == 1).then_some(body.expected_seq),
         });
     }
 

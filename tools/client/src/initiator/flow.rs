@@ -49,9 +49,10 @@ impl Initiator {
                 }
             }
             ServerMessage::FinishedReceiving { next, .. } => {
-                self.inflow.on_sequence(*next);
-                if self.finish != Finish::Done {
-                    self.finish = Finish::Done;
+                // No sequenced message: reports below `next` may still be behind it on this
+                // connection, so they are not missing.
+                if !matches!(self.finish, Finish::Done { .. }) {
+                    self.finish = Finish::Done { until: *next };
                     sink(Event::Finished { until: *next });
                 }
                 Ok(())

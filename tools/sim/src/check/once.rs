@@ -14,6 +14,7 @@ use super::{Verdict, Violation};
 use gavel_types::{CancelReason, ClOrdId, OrderId};
 use gavel_wire::client::Application;
 use gavel_wire::server::SequencedBody;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 const CHECKER: &str = "once";
@@ -161,11 +162,11 @@ impl Once {
             Says::Burnt(from, until) => self.on_burnt(number, from, until),
             Says::Answered(Asked { kind, name }) => self.on_answer(number, Some(kind), name),
             Says::Refused(seq, name) => {
+                let question = self.open_question(|given| given.seq == seq);
+                let life = |name: &u64| self.asked.get(name).map_or(0, |given| given.life);
                 let by_name = self.asked.get(&name).filter(|given| given.seq == seq);
-                let name = match by_name {
-                    Some(_) => name,
-                    None => self.open_question(|given| given.seq == seq).unwrap_or(name),
-                };
+                let by_name = by_name.map_or(0, |given| given.life);
+                let name = question.filter(|question| life(question) > by_name).unwrap_or(name);
                 self.on_answer(number, None, name)
             }
             Says::Status(cl_ord_id, order_id) => {
@@ -194,7 +195,8 @@ impl Once {
             given.answered_by.is_none() && given.seq > after && !self.is_burnt(given.seq)
         };
         let open = self.asked.range(NAMELESS..).filter(|(_, given)| can(given) && of_those(given));
-        open.min_by_key(|(_, given)| given.seq).map(|(name, _)| *name)
+        // Of two lives that gave one number, only the later one's message can have arrived.
+        open.min_by_key(|(_, given)| (given.seq, Reverse(given.life))).map(|(name, _)| *name)
     }
 
     fn is_burnt(&self, seq: u64) -> bool {

@@ -143,11 +143,16 @@ impl Snapshots {
 
     /// A process starts on a disk.
     pub fn on_start(&mut self, disk: &MemoryDisk) -> Verdict {
-        for name in disk.file_names() {
+        // Nothing is on its way there, and what was made to fail is not ours.
+        let found = disk.least();
+        for name in found.file_names() {
             let FileName::Snapshot(index) = name else { continue };
-            match snapshot::check(&mut disk.files(), &mut Plain, index) {
-                // The process may have died before it could announce it.
-                Ok(contents) => drop(self.announced.insert(index, contents.header.point)),
+            match snapshot::check(&mut found.files(), &mut Plain, index) {
+                // The process may have died before it could announce it, or wrote it again.
+                Ok(contents) => {
+                    self.announced.insert(index, contents.header.point);
+                    self.rotten.remove(&index);
+                }
                 Err(_) if self.rotten.contains(&index) => {}
                 Err(bad) => {
                     return fail(format!("that of record {index} has its name, and {bad}"));
@@ -187,7 +192,9 @@ impl Snapshots {
         let is_kept = names.contains(&FileName::Snapshot(other));
         let needed = self.announced.get(&other).filter(|_| is_kept)?.end.segment;
         // One that was removed may be back after a crash, without the log that it needs.
-        let has_log = disk.reader().segments().ok()?.iter().any(|info| info.segment == needed);
+        let there = disk.reader().segments().ok()?;
+        let behind = there.iter().filter(|info| info.segment >= needed).count() as u64;
+        let has_log = there.last().is_some_and(|last| last.segment.0 + 1 == needed.0 + behind);
         (has_log && needed >= self.floor).then_some(newest)
     }
 
