@@ -31,12 +31,8 @@ use crate::config::{Checkpoint, ClientConfig};
 use crate::event::{Counters, DisconnectReason, Event, SubmitError};
 use crate::inflow::Inflow;
 use crate::pending::Pending;
-<<<<<<< HEAD
 use finish::Finish;
 use gavel_types::{Nanos, NegotiationRejectCode, SeqNo, TerminationCode};
-=======
-use gavel_types::{Nanos, NegotiationRejectCode, ReportNo, SeqNo, TerminationCode};
->>>>>>> w/sim
 use gavel_wire::acceptor::SILENCE_INTERVALS;
 use gavel_wire::client::{
     Application, LastReport, RetransmitRequest, encode_retransmit_request, encode_sequence,
@@ -102,22 +98,6 @@ enum Standing {
     Over(DisconnectReason),
 }
 
-<<<<<<< HEAD
-=======
-/// How the end of the client's flow stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Finish {
-    /// Messages may follow.
-    No,
-    /// The application has none any more; FinishedSending follows the last one.
-    Asked,
-    /// FinishedSending was said on this connection.
-    Said,
-    /// The engine's log holds it; every report that was made before has a number below this one.
-    Done { until: ReportNo },
-}
-
->>>>>>> w/sim
 /// One session of a client.
 pub struct Initiator {
     config: ClientConfig,
@@ -248,24 +228,6 @@ impl Initiator {
         Ok(seq)
     }
 
-<<<<<<< HEAD
-=======
-    /// No message follows: the engine is told so after the last one, and again until it has heard.
-    /// What was submitted is still answered.
-    pub fn finish(&mut self) {
-        if self.finish == Finish::No {
-            self.finish = Finish::Asked;
-        }
-    }
-
-    /// True once the engine's log holds that no message follows, and every report that was made
-    /// before that has been delivered.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        matches!(self.finish, Finish::Done { until } if self.inflow.is_past(until))
-    }
-
->>>>>>> w/sim
     /// The application accepts that the engine lacks what was delivered: the session goes back to
     /// the last answer that survives. Reports after that are delivered as the engine has them;
     /// acknowledged messages are not sent again, unacknowledged ones are.

@@ -330,10 +330,6 @@ impl Judge {
                 self.tally.rejects += burnt.count;
                 self.note(|| format!("{} messages from {} never arrived", burnt.count, burnt.from));
             }
-            SequencedBody::MassAction(_) | SequencedBody::Status(_) => {
-                self.tally.fills_bad += 1;
-                self.note(|| "an answer came to what a replay never asks".to_owned());
-            }
         }
     }
 

@@ -3,7 +3,7 @@
 //! Not here: Terminate of a client that is done (initiator.rs).
 
 use super::{Close, Initiator, Now};
-use gavel_types::SeqNo;
+use gavel_types::{ReportNo, SeqNo};
 use gavel_wire::client::{encode_finished_sending, encode_terminate};
 
 /// How the end of the client's flow stands.
@@ -15,8 +15,8 @@ pub(super) enum Finish {
     Asked,
     /// FinishedSending was said on this connection.
     Said,
-    /// The engine's log holds it.
-    Done,
+    /// The engine's log holds it; every report that was made before has a number below this one.
+    Done { until: ReportNo },
 }
 
 impl Initiator {
@@ -32,7 +32,7 @@ impl Initiator {
     /// before that has been delivered.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.finish == Finish::Done && self.inflow.missing() == 0
+        matches!(self.finish, Finish::Done { until } if self.inflow.is_past(until))
     }
 
     pub(super) fn say_finished(&mut self, now: Now) {
