@@ -239,17 +239,23 @@ impl Book {
         self.orders.release(slot);
     }
 
-    /// Goes on with a task until it is done or pauses.
-    fn run(&mut self, task: Option<Task>, emit: &mut Emit<'_, impl Outbox>) -> Progress {
-        let Some(mut task) = task else { return Progress::Done };
-        let progress = match &mut task {
-            Task::Sweep(sweep) => self.sweep(*sweep, emit),
-            Task::MassCancel(mass) => self.mass_cancel(mass, emit),
-        };
-        self.paused = match progress {
-            Progress::Done => None,
-            Progress::Paused => Some((emit.stamp(), task)),
-        };
+    /// Sweeps until the sweep is done or pauses.
+    fn run_sweep(&mut self, sweep: Option<Sweep>, emit: &mut Emit<'_, impl Outbox>) -> Progress {
+        let Some(sweep) = sweep else { return Progress::Done };
+        let progress = self.sweep(sweep, emit);
+        if progress == Progress::Paused {
+            self.paused = Some((emit.stamp(), Task::Sweep(sweep)));
+        }
+        progress
+    }
+
+    /// Cancels until the mass cancel is done or pauses.
+    fn run_mass(&mut self, mass: Option<MassCancel>, emit: &mut Emit<'_, impl Outbox>) -> Progress {
+        let Some(mut mass) = mass else { return Progress::Done };
+        let progress = self.mass_cancel(&mut mass, emit);
+        if progress == Progress::Paused {
+            self.paused = Some((emit.stamp(), Task::MassCancel(mass)));
+        }
         progress
     }
 
@@ -272,27 +278,33 @@ impl Machine for Book {
         let body = command.parse().expect("what enters the log was checked when it was made");
         let mut counters = self.counters;
         let mut emit = Emit::begin(out, &mut counters, record.stamp);
-        let task = match body {
-            Body::NewOrder(asked) => self.enter(session, asked, &mut emit).map(Task::Sweep),
+        let progress = match body {
+            Body::NewOrder(asked) => {
+                let sweep = self.enter(session, asked, &mut emit);
+                self.run_sweep(sweep, &mut emit)
+            }
             Body::Cancel(asked) => {
                 self.cancel(session, asked, &mut emit);
-                None
+                Progress::Done
             }
-            Body::Replace(asked) => self.replace(session, asked, &mut emit).map(Task::Sweep),
+            Body::Replace(asked) => {
+                let sweep = self.replace(session, asked, &mut emit);
+                self.run_sweep(sweep, &mut emit)
+            }
             Body::MarketData(asked) => {
                 self.market_data(command, asked, &mut emit);
-                None
+                Progress::Done
             }
             Body::MassAction(asked) => {
-                self.mass_action(session, asked, &mut emit).map(Task::MassCancel)
+                let mass = self.mass_action(session, asked, &mut emit);
+                self.run_mass(mass, &mut emit)
             }
             Body::OrderStatus(asked) => {
                 self.order_status(session, asked, &mut emit);
-                None
+                Progress::Done
             }
             _ => return Progress::Done,
         };
-        let progress = self.run(task, &mut emit);
         self.counters = counters;
         progress
     }
@@ -301,7 +313,10 @@ impl Machine for Book {
         let (stamp, task) = self.paused.take().expect("only a paused record is resumed");
         let mut counters = self.counters;
         let mut emit = Emit::resume(out, &mut counters, stamp);
-        let progress = self.run(Some(task), &mut emit);
+        let progress = match task {
+            Task::Sweep(sweep) => self.run_sweep(Some(sweep), &mut emit),
+            Task::MassCancel(mass) => self.run_mass(Some(mass), &mut emit),
+        };
         self.counters = counters;
         progress
     }
@@ -321,7 +336,7 @@ impl Machine for Book {
         let mut counters = self.counters;
         let mut emit = Emit::resume(out, &mut counters, stamp);
         let mass = self.whole_session(session, why);
-        let progress = self.run(Some(Task::MassCancel(mass)), &mut emit);
+        let progress = self.run_mass(Some(mass), &mut emit);
         self.counters = counters;
         progress
     }

@@ -155,6 +155,11 @@ impl MemoryDisk {
         self.lock().faults.write_after = Some(writes);
     }
 
+    /// This write, which was submitted or is next to be, fails.
+    pub fn fail_write(&self, write: LogWrite) {
+        self.lock().faults.write = Some(write);
+    }
+
     /// So many segments that do not exist cannot be made, for want of space.
     pub fn set_full(&self, prepares: u32) {
         self.lock().faults.prepares = Some((prepares, StoreFaultKind::Full));

@@ -28,6 +28,7 @@ pub mod snapshot;
 #[cfg(test)]
 mod testing;
 mod throttle;
+mod wires;
 
 pub use assemble::{Assembled, Assembly, Handles, Ports, SINGLE_NODE_TERM, assemble};
 pub use authenticator::{Authenticator, AuthenticatorLinks, CLAIMS_PER_CYCLE};
@@ -43,7 +44,7 @@ pub use gateway::{
 #[cfg(feature = "mutate")]
 pub use mutation::Mutation;
 pub use replicator::{FromReplicator, ReplicatorLinks};
-pub use restart::{PassedOver, Restart, StartRefusal, StartTimes, configuration};
+pub use restart::{Loaded, PassedOver, Restart, StartRefusal, StartTimes, configuration, load};
 pub use sequencer::{COMMANDS_PER_CYCLE, LogEnd, Sequencer, SequencerLinks};
 pub use shadow::{
     BLOCKS_PER_CYCLE, FETCHES_PER_CYCLE, NEWS_MAX, Shadow, ShadowCounts, ShadowLinks, ShadowNews,

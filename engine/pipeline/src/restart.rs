@@ -1,30 +1,28 @@
 //! The way to a state: the newest snapshot that is good, and the log behind it.
 //!
-//! | snapshots                      | log                        | then                            |
-//! |--------------------------------|----------------------------|---------------------------------|
-//! | the newest is good             | whole from there on        | it and the log behind it        |
-//! | the newest is damaged          | whole from an older one on | the older one; the node says so |
-//! | all are damaged, or there is none | whole from its beginning | all of the log; the node says so |
-//! | all are damaged, or there is none | begins later            | refused                         |
-//! | of another configuration, or of another version than this build's | | refused              |
+//! | snapshots                   | log                         | then                           |
+//! |-----------------------------|-----------------------------|--------------------------------|
+//! | the newest is good          | whole from there on         | it, and the log behind it      |
+//! | the newest is damaged       | whole from an older one on  | the older one, and it is said  |
+//! | none is good                | whole from its beginning    | all of the log, and it is said |
+//! | none is good                | begins later                | refused                        |
+//! | one is of another build or configuration | -              | refused                        |
 //!
 //! Inputs -> outputs: files, a log, a way to make machines -> a machine that is where the log ends,
-//! and egress with the reports that the log's tail made again.
+//! and the reports that the log's tail made again.
 //! Invariants: a state that was not checked whole is thrown away, and so is the machine that it was
 //! put into. Nothing is changed on the disk.
 //! Limits: one machine at a time.
 //! Not here: the log's own decisions (the journal), what is stored of reports (the shadow).
 
-use crate::egress::Egress;
 use crate::session::Sessioned;
 use crate::snapshot::{self, BadSnapshot};
 use alloc::vec::Vec;
 use gavel_contract::{
-    Clock, Codec, Egress as EgressPort, FileStore, LogReader, Machine, Outbox, Plan, Progress,
-    StoreFault,
+    Clock, Codec, FileStore, LogReader, Machine, Outbox, Plan, Progress, StoreFault,
 };
 use gavel_journal::recovery::{self, LogPoint, Recovered, Refusal};
-use gavel_types::{Body, Index, LogRecord, Nanos, Report, SessionSlot};
+use gavel_types::{Body, Index, LogRecord, Nanos};
 use xxhash_rust::xxh3::Xxh3Default;
 
 /// A snapshot that was not used.
@@ -66,96 +64,92 @@ pub struct Restart {
     pub times: StartTimes,
 }
 
-/// The rim, as far as a restart needs it.
-pub(crate) struct RestartPorts<'a, R, F, C, K> {
-    pub(crate) log: &'a mut R,
-    pub(crate) files: &'a mut F,
-    pub(crate) codec: &'a mut C,
-    pub(crate) clock: &'a K,
+/// The newest good snapshot, or the state before any record.
+#[derive(Debug)]
+pub struct Loaded<M> {
+    /// The machine in that state.
+    pub machine: Sessioned<M>,
+    /// Where the log goes on.
+    pub point: LogPoint,
+    /// How it came to this.
+    pub restart: Restart,
 }
 
-/// Finds the state.
+/// Loads the newest snapshot that is good.
 ///
 /// # Errors
-/// [`StartRefusal`].
-pub(crate) fn restart<M, E, R, F, C, K>(
+/// [`StartRefusal`] if the newest that is whole is for another build or configuration.
+pub fn load<M: Machine, F: FileStore, C: Codec>(
     plan: &Plan,
     new_machine: &mut impl FnMut() -> M,
-    ports: RestartPorts<'_, R, F, C, K>,
-    egress: &mut Egress<E>,
-) -> Result<(Sessioned<M>, Recovered, Restart), StartRefusal>
-where
-    M: Machine,
-    E: EgressPort,
-    R: LogReader,
-    F: FileStore,
-    C: Codec,
-    K: Clock,
-{
-    let RestartPorts { log, files, codec, clock } = ports;
-    let mut start = Restart::default();
+    files: &mut F,
+    codec: &mut C,
+    clock: &impl Clock,
+) -> Result<Loaded<M>, StartRefusal> {
+    let mut restart = Restart::default();
     let mut made = || {
         let began = clock.now().mono;
         let machine = Sessioned::new(&plan.session, new_machine());
         (machine, clock.now().mono.since(began))
     };
     let (mut machine, took) = made();
-    start.times.memory.0 += took;
+    restart.times.memory.0 += took;
     let mut point = LogPoint::ORIGIN;
     for index in snapshot::list(files).map_err(StartRefusal::Files)? {
         let given = configuration(plan);
         match snapshot::restore(files, codec, index, given, &mut machine, clock) {
             Ok(read) => {
                 point = read.contents.header.point;
-                start.snapshot = Some(index);
-                start.times.reading = read.reading;
-                start.times.restoring = read.restoring;
+                restart.snapshot = Some(index);
+                restart.times.reading = read.reading;
+                restart.times.restoring = read.restoring;
                 break;
             }
             Err(why) if why.is_damage() => {
-                start.passed_over.push(PassedOver { index, why });
+                restart.passed_over.push(PassedOver { index, why });
                 let (another, took) = made();
                 machine = another;
-                start.times.memory.0 += took;
+                restart.times.memory.0 += took;
             }
             Err(why) => return Err(StartRefusal::Snapshot(PassedOver { index, why })),
         }
     }
-    for (slot, session) in machine.sessions().iter().enumerate() {
-        egress.go_on(SessionSlot(slot as u32), session.next_number);
-    }
-    let began = clock.now().mono;
-    let replayed = replay(plan, log, &point, &mut machine, egress);
-    let recovered = replayed.map_err(|refusal| match refusal {
-        StartRefusal::Log(refusal @ Refusal::FirstMissing { .. }) => {
-            StartRefusal::NoSnapshot { refusal, passed_over: start.passed_over.clone() }
-        }
-        other => other,
-    })?;
-    start.times.replaying = Nanos(clock.now().mono.since(began));
-    Ok((machine, recovered, start))
+    Ok(Loaded { machine, point, restart })
 }
 
-/// Takes reports that recovery makes again; never full.
-struct Restore<'a, E>(&'a mut Egress<E>);
-
-impl<E: EgressPort> Outbox for Restore<'_, E> {
-    fn free(&self) -> usize {
-        usize::MAX
-    }
-
-    fn push(&mut self, report: Report) {
-        self.0.restore(&report);
+impl<M: Machine> Loaded<M> {
+    /// Applies the log behind the snapshot; `out` is never full, and takes the reports that are
+    /// made again.
+    ///
+    /// # Errors
+    /// [`StartRefusal`].
+    pub fn replay(
+        &mut self,
+        plan: &Plan,
+        log: &mut impl LogReader,
+        out: &mut impl Outbox,
+        clock: &impl Clock,
+    ) -> Result<Recovered, StartRefusal> {
+        let began = clock.now().mono;
+        let replayed = replay(plan, log, &self.point, &mut self.machine, out);
+        self.restart.times.replaying = Nanos(clock.now().mono.since(began));
+        replayed.map_err(|refusal| match refusal {
+            StartRefusal::Log(refusal @ Refusal::FirstMissing { .. }) => {
+                let passed_over = self.restart.passed_over.clone();
+                StartRefusal::NoSnapshot { refusal, passed_over }
+            }
+            other => other,
+        })
     }
 }
 
-/// Applies the log from a point on to the machine, and gives egress the reports that it makes again.
-fn replay<M: Machine, E: EgressPort>(
+/// Applies the log from a point on to the machine.
+fn replay<M: Machine>(
     plan: &Plan,
     log: &mut impl LogReader,
     from: &LogPoint,
     machine: &mut Sessioned<M>,
-    egress: &mut Egress<E>,
+    out: &mut impl Outbox,
 ) -> Result<Recovered, StartRefusal> {
     let given = configuration(plan);
     let mut refusal = None;
@@ -170,7 +164,7 @@ fn replay<M: Machine, E: EgressPort>(
             refusal.get_or_insert(StartRefusal::Configuration { index, logged, given });
         }
         if refusal.is_none() {
-            let progress = machine.apply(record, &mut Restore(egress));
+            let progress = machine.apply(record, out);
             assert!(progress == Progress::Done, "nothing pauses when there is room");
         }
     })?;

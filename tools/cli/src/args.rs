@@ -3,6 +3,7 @@
 use crate::demo::DemoArgs;
 use crate::journal::JournalVerb;
 use crate::replay::ReplayArgs;
+use crate::snapshot::SnapshotVerb;
 use crate::storm::StormArgs;
 use clap::{Parser, Subcommand};
 
@@ -27,6 +28,9 @@ pub(crate) enum Verb {
     /// Inspect a log: of a stopped node, or a copy, whole or damaged.
     #[command(subcommand)]
     Journal(JournalVerb),
+    /// Inspect the snapshots of a node, running or not.
+    #[command(subcommand)]
+    Snapshot(SnapshotVerb),
 }
 
 impl Verb {
@@ -37,6 +41,7 @@ impl Verb {
             Self::Demo(args) => args.json,
             Self::Storm(args) => args.json,
             Self::Journal(verb) => verb.is_json(),
+            Self::Snapshot(verb) => verb.is_json(),
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod private_node;
 mod progress;
 pub mod replay;
 mod session;
+pub mod snapshot;
 pub mod storm;
 
 use args::{Args, Verb};
@@ -52,6 +53,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Demo(args) => demo::run(args),
         Verb::Storm(args) => storm::run(args),
         Verb::Journal(verb) => journal::run(verb),
+        Verb::Snapshot(verb) => snapshot::run(verb),
     };
     done.unwrap_or_else(|error| {
         eprintln!("gavel: {error:#}");

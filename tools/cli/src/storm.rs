@@ -1,4 +1,5 @@
-//! `gavel storm`: kill -9 at random moments, under load, again and again.
+//! `gavel storm`: kill -9 at random moments, under load, again and again, while the log rotates and
+//! snapshots are written.
 //!
 //! Inputs -> outputs: a number of kills and a seed -> whether everything that was acknowledged
 //! stands.
@@ -6,7 +7,8 @@
 //! and none came twice (the books equal what the sessions' reports add up to), the report streams
 //! have no gap; at the end the reports and the book digest of the node's own log equal those of an
 //! uninterrupted run of the same messages.
-//! Limits: memory for the messages of the run.
+//! Limits: memory for the messages of the run; segments and snapshots are counted from what lies in
+//! the directory after each kill, so those that come and go in between are not.
 //! Not here: what a crash of the host loses; SIGKILL leaves the system's caches alone.
 
 use crate::load::{Findings, Fleet, REST, Random};
@@ -14,10 +16,11 @@ use crate::outcome::Outcome;
 use crate::pause::pause;
 use crate::private_node::{PrivateNode, Setup};
 use crate::{journal, progress};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use gavel_config::Settings;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Most messages submitted between two polls.
@@ -41,9 +44,13 @@ pub struct StormArgs {
     /// Where the node's log goes; must be new. Without it a directory is made and removed.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// The node's configuration file.
+    /// The node's configuration file. Without it: segments of 1 MiB, and many snapshots.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Records between two snapshots.
+    #[arg(long, default_value_t = 1_500, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(conflicts_with = "config")]
+    pub snapshot_every: u64,
     /// Print one line of JSON.
     #[arg(long)]
     pub json: bool,
@@ -56,6 +63,12 @@ pub struct StormReport {
     pub kills: u64,
     /// Of these, while it was recovering.
     pub kills_in_recovery: u64,
+    /// Times that the log went on in another segment.
+    pub rotations: u64,
+    /// Snapshots that were found.
+    pub snapshots: u64,
+    /// Recoveries that began with a snapshot: the log's head was gone.
+    pub recoveries_from_snapshot: u64,
     /// The seed.
     pub seed: u64,
     /// Messages that were answered.
@@ -124,6 +137,11 @@ pub(crate) fn run(args: &StormArgs) -> Result<Outcome> {
 fn print_table(report: &StormReport) {
     let StormReport { kills, kills_in_recovery, accepted, trades, .. } = report;
     println!("kills      {kills}, {kills_in_recovery} of them while it was recovering");
+    let (rotations, snapshots) = (report.rotations, report.snapshots);
+    let recoveries = report.recoveries_from_snapshot;
+    println!(
+        "log        {rotations} rotations, {snapshots} snapshots, {recoveries} recoveries from one"
+    );
     println!(
         "flow       {} messages answered, {accepted} orders, {trades} trades",
         report.answered
@@ -141,12 +159,62 @@ fn print_table(report: &StormReport) {
     println!("verdict    {}", if report.agrees() { "everything stands" } else { "BROKEN" });
 }
 
+/// What lies in the node's directory.
+#[derive(Debug, Default)]
+struct Traces {
+    first_segment: u64,
+    last_segment: u64,
+    snapshots: BTreeSet<u64>,
+}
+
+impl Traces {
+    /// Looks, and adds to what was seen before.
+    fn look(&mut self, data: &Path) -> Result<()> {
+        let mut segments = BTreeSet::new();
+        for entry in std::fs::read_dir(data).context("the node's directory cannot be listed")? {
+            let name = entry.context("the node's directory cannot be listed")?.file_name();
+            let name = name.to_string_lossy();
+            segments.extend(number(&name, "wal-", ".seg"));
+            self.snapshots.extend(number(&name, "snap-", ".gvs"));
+        }
+        self.first_segment = segments.first().copied().unwrap_or(0);
+        self.last_segment = self.last_segment.max(segments.last().copied().unwrap_or(0));
+        Ok(())
+    }
+
+    /// One segment is being written, and one is ready behind it.
+    fn rotations(&self) -> u64 {
+        self.last_segment.saturating_sub(2)
+    }
+}
+
+/// The number in a file's name.
+fn number(name: &str, prefix: &str, suffix: &str) -> Option<u64> {
+    let digits = name.strip_prefix(prefix)?.strip_suffix(suffix)?;
+    u64::from_str_radix(digits, 16).ok()
+}
+
+/// A configuration under which much happens between two kills.
+fn busy_configuration(args: &StormArgs) -> Result<(Option<PathBuf>, Option<tempfile::TempDir>)> {
+    if args.config.is_some() {
+        return Ok((args.config.clone(), None));
+    }
+    let scratch = tempfile::tempdir().context("no temporary directory can be made")?;
+    let path = scratch.path().join("storm.toml");
+    let every = args.snapshot_every;
+    let text = format!("[journal]\nsegment_mib = 1\n\n[snapshots]\nevery_records = {every}\n");
+    std::fs::write(&path, text).context("the configuration cannot be written")?;
+    Ok((Some(path), Some(scratch)))
+}
+
 struct Storm {
     node: PrivateNode,
     fleet: Fleet,
     random: Random,
     kills: u64,
     kills_in_recovery: u64,
+    recoveries_from_snapshot: u64,
+    traces: Traces,
     books_compared: u64,
     different: Vec<String>,
     settled_ms: Vec<f64>,
@@ -160,9 +228,10 @@ pub fn storm(
     args: &StormArgs,
     start: impl FnOnce(&Setup) -> Result<PrivateNode>,
 ) -> Result<(StormReport, Vec<String>)> {
-    let settings = journal::settings(args.config.as_deref())?;
+    let (config, _scratch) = busy_configuration(args)?;
+    let settings = journal::settings(config.as_deref())?;
     let began = Instant::now();
-    let node = start(&Setup { data: args.data.clone(), config: args.config.clone() })?;
+    let node = start(&Setup { data: args.data.clone(), config })?;
     let sessions = usize::from(args.sessions);
     let fleet = Fleet::new(&settings.plan, node.addr(), sessions, args.seed)?;
     let mut storm = Storm {
@@ -171,6 +240,8 @@ pub fn storm(
         random: Random::new(!args.seed),
         kills: 0,
         kills_in_recovery: 0,
+        recoveries_from_snapshot: 0,
+        traces: Traces::default(),
         books_compared: 0,
         different: Vec::new(),
         settled_ms: Vec::new(),
@@ -214,6 +285,7 @@ impl Storm {
         }
         let struck = Instant::now();
         self.node.kill()?;
+        self.traces.look(self.node.data())?;
         self.kills += 1;
         self.node.restart()?;
         while self.kills < kills_max && self.random.percent(25) {
@@ -224,6 +296,7 @@ impl Storm {
             self.node.restart()?;
         }
         self.node.wait_ready()?;
+        self.recoveries_from_snapshot += u64::from(self.traces.first_segment > 1);
         self.fleet.settle(&mut |_, _| {})?;
         self.settled_ms.push(struck.elapsed().as_secs_f64() * 1e3);
         Ok(())
@@ -247,11 +320,15 @@ impl Storm {
         let Findings { counts, faults, streams_bad, expected_digest, .. } =
             self.fleet.finish(&settings.plan);
         self.node.stop()?;
+        self.traces.look(self.node.data())?;
         let log = journal::digest(self.node.data(), settings)?;
         self.settled_ms.sort_by(f64::total_cmp);
         let report = StormReport {
             kills: self.kills,
             kills_in_recovery: self.kills_in_recovery,
+            rotations: self.traces.rotations(),
+            snapshots: self.traces.snapshots.len() as u64,
+            recoveries_from_snapshot: self.recoveries_from_snapshot,
             seed: args.seed,
             answered: counts.answered,
             accepted: counts.accepted,
@@ -273,5 +350,26 @@ impl Storm {
         };
         self.different.extend(faults);
         Ok((report, self.different))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_tells_rotations_and_snapshots() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut traces = Traces::default();
+        traces.look(dir.path()).unwrap();
+        assert_eq!((traces.first_segment, traces.rotations()), (0, 0));
+        for name in ["wal-000000000000000b.seg", "wal-000000000000000a.seg", "wal-1.seg.tmp"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        std::fs::write(dir.path().join("snap-00000000000000ff.gvs"), "").unwrap();
+        std::fs::write(dir.path().join("snap-00000000000000fe.gvs.tmp"), "").unwrap();
+        traces.look(dir.path()).unwrap();
+        assert_eq!((traces.first_segment, traces.rotations()), (10, 9));
+        assert!(traces.snapshots.iter().eq([&255]));
     }
 }

@@ -1,13 +1,15 @@
 //! A client: the SDK's own state machine on simulated sockets, with a trader behind it.
 //!
 //! Inputs -> outputs: its turn -> bytes on its socket; what it receives goes to the checkers first.
-//! Invariants: delivered reports are numbered without a gap; whatever ends the session for good is
-//! a violation, since no legal fault may.
+//! Invariants: whatever ends a session for good is a violation, unless the client ended it, or was
+//! away for so long that it may be forgotten. A client's sessions follow each other: the next begins
+//! when one is finished, or lost.
 //! Limits: [`IN_FLIGHT_MAX`], [`READ_BYTES`].
 //! Not here: the session's rules (gavel-client), what is asked for (flow.rs).
 
-use crate::check::{Asked, Checkers, Shared, Verdict, Violation};
+use crate::check::{Asked, CLIENTS_MAX, Checkers, Delivery, Shared, Verdict, Violation};
 use crate::flow::Flow;
+use crate::habits::Habits;
 use crate::mutation::Mutation;
 use crate::net::{Net, Socket};
 use crate::random::Random;
@@ -34,10 +36,13 @@ pub struct ClientLimits {
     pub history_may_be_lost: bool,
     /// Virtual time between two submissions, at most (ns).
     pub act_ns: u64,
+    /// How it lives.
+    pub habits: Habits,
 }
 
 /// A client's life.
 pub struct SimClient {
+    /// Its session: the first has the client's number, each after it [`CLIENTS_MAX`] more.
     client: usize,
     limits: ClientLimits,
     config: ClientConfig,
@@ -50,14 +55,16 @@ pub struct SimClient {
     seen: usize,
     life: u32,
     saved: Option<Checkpoint>,
-    /// Number of the next report to be delivered.
-    next_report: u64,
+    /// What its application was given.
+    delivery: Delivery,
     flow: Flow,
     dial_at: Nanos,
     act_at: Nanos,
     stalled_until: Nanos,
     /// It dies right after it next submits something, for so long (ns).
     doom_ns: Option<u64>,
+    /// No message follows in this session.
+    is_finishing: bool,
     mutation: Option<Mutation>,
     /// What a planted bug of the SDK would send again.
     unanswered: VecDeque<Application>,
@@ -90,7 +97,7 @@ impl SimClient {
         let addr = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
         // The patient are cut off for what they do not read, not for their silence.
         let patient = random.one_in(3);
-        let config = ClientConfig {
+        let mut config = ClientConfig {
             keepalive_ms: if patient { 8_000 } else { random.between(200, 2_000) as u32 },
             in_flight_max: random.between(16, IN_FLIGHT_MAX as u64) as usize,
             retransmit_max: random.between(10, 5_000),
@@ -98,6 +105,7 @@ impl SimClient {
             answer_timeout_ms: random.between(300, 2_000) as u32,
             ..ClientConfig::new(addr, crate::check::uuid(client))
         };
+        limits.habits.draw(&mut config, random);
         Self {
             client,
             limits,
@@ -109,12 +117,13 @@ impl SimClient {
             seen: 0,
             life: 1,
             saved: None,
-            next_report: 1,
+            delivery: Delivery::new(limits.history_may_be_lost),
             flow: Flow::default(),
             dial_at: Nanos(0),
             act_at: Nanos(0),
             stalled_until: Nanos(0),
             doom_ns: None,
+            is_finishing: false,
             mutation,
             unanswered: VecDeque::new(),
             again: false,
@@ -128,7 +137,7 @@ impl SimClient {
             return (0, false);
         }
         if self.session.is_none() {
-            self.revive(turn.checkers);
+            self.revive(turn);
         }
         let Some(socket) = self.socket else { return (0, self.dial(turn)) };
         let mut moved = self.read(socket, turn);
@@ -136,6 +145,7 @@ impl SimClient {
         if turn.submits && now.mono >= self.act_at {
             submitted = self.submit(turn);
             moved |= submitted > 0;
+            self.take_leave(turn);
         }
         if submitted > 0
             && let Some(doom_ns) = self.doom_ns.take()
@@ -157,6 +167,23 @@ impl SimClient {
             }
         }
         (submitted, moved)
+    }
+
+    /// Finishes its session, ends it, or says farewell, if that is its habit.
+    fn take_leave(&mut self, turn: &mut Turn<'_>) {
+        let habits = self.limits.habits;
+        let Some(session) = &mut self.session else { return };
+        if !session.is_established() {
+            return;
+        }
+        if !self.is_finishing && habits.finishes(turn.random) {
+            self.is_finishing = true;
+            session.finish();
+            note(turn.checkers, self.client, "finishes");
+        } else if self.is_finishing && session.is_finished() || habits.leaves(turn.random) {
+            session.close(turn.now);
+            note(turn.checkers, self.client, "leaves");
+        }
     }
 
     fn dial(&mut self, turn: &mut Turn<'_>) -> bool {
@@ -205,7 +232,10 @@ impl SimClient {
         }
         self.session = Some(session);
         self.input = input;
-        turn.checkers.borrow_mut().judge(verdict);
+        let of_client = |v: Violation| {
+            Violation::new(v.checker, format!("client {}: {}", self.client, v.what))
+        };
+        turn.checkers.borrow_mut().judge(verdict.map_err(of_client));
         match outcome {
             Ok(read) => {
                 self.input.drain(..read);
@@ -229,8 +259,6 @@ impl SimClient {
         let client = self.client;
         match event {
             Event::Report(report) => {
-                let (number, expected) = (report.number.0, self.next_report);
-                self.next_report = number + 1;
                 self.flow.on_report(&report.body);
                 if self.mutation == Some(Mutation::SdkRenumbers)
                     && let crate::check::Says::Answered(asked) =
@@ -238,19 +266,13 @@ impl SimClient {
                 {
                     self.unanswered.retain(|message| Asked::of(message) != asked);
                 }
-                if number != expected {
-                    return fail(format!(
-                        "client {client} was given {number} after {expected} - 1"
-                    ));
-                }
+                return self.delivery.on_report(report.number.0);
             }
             Event::HistoryLost { from, until } => {
-                if !self.limits.history_may_be_lost {
-                    return fail(format!("client {client} lost {from} to {until} for good"));
-                }
-                self.next_report = until.0;
-                checkers.borrow_mut().sights.see("HistoryLost");
-                checkers.borrow_mut().ledger.session(client).skip(until.0);
+                let checkers = &mut *checkers.borrow_mut();
+                checkers.sights.see("HistoryLost");
+                checkers.ledger.session(client).skip(until.0);
+                return self.delivery.on_lost(from.0, until.0);
             }
             Event::RolledBack { last, .. } => {
                 return fail(format!("client {client} was rolled back behind {last:?}"));
@@ -258,12 +280,15 @@ impl SimClient {
             Event::Renumbered { .. } => {
                 return fail(format!("client {client} renumbers without a rollback"));
             }
+            Event::Finished { .. } if self.is_finishing => {
+                checkers.borrow_mut().sights.see("a session finishes");
+            }
+            Event::Finished { .. } => {
+                return fail("it is finished, and never said so".to_owned());
+            }
             Event::Established(_) => {
                 self.again = self.mutation == Some(Mutation::SdkRenumbers);
                 note(checkers, client, "is established");
-            }
-            Event::Finished { .. } => {
-                return fail(format!("client {client} is finished, and never said so"));
             }
             Event::IntakeStopped(_) | Event::IntakeResumed | Event::Disconnected(_) => {}
         }
@@ -271,7 +296,7 @@ impl SimClient {
     }
 
     fn submit(&mut self, turn: &mut Turn<'_>) -> u64 {
-        let Some(session) = &mut self.session else { return 0 };
+        let Some(session) = self.session.as_mut().filter(|_| !self.is_finishing) else { return 0 };
         let wanted = match turn.random.below(10) {
             0 => turn.random.between(10, IN_FLIGHT_MAX as u64),
             _ => turn.random.between(1, 4),
@@ -337,18 +362,62 @@ impl SimClient {
         self.dial_at = Nanos(turn.now.mono.0 + 1 + turn.random.below(DIAL_NS));
         turn.checkers.borrow_mut().sights.see(&format!("{reason:?}"));
         note(turn.checkers, client, &format!("is disconnected: {reason:?}"));
+        let may_be_forgotten = self.may_be_forgotten();
         let Some(session) = &mut self.session else { return };
         session.on_disconnected(reason);
         let nonsense = matches!(reason, DisconnectReason::Frame(_) | DisconnectReason::Decode(_));
-        if nonsense || session.over().is_some() {
-            let what = format!("client {client} cannot go on: {reason}");
-            turn.checkers.borrow_mut().judge(fail(what));
+        match session.over() {
+            Some(DisconnectReason::Closed) => return self.be_away(turn),
+            Some(DisconnectReason::SessionExpired) if may_be_forgotten => {
+                return self.begin_anew(turn);
+            }
+            None if !nonsense => {}
+            _ => {
+                let what = format!("client {client} cannot go on: {reason}");
+                turn.checkers.borrow_mut().judge(fail(what));
+            }
         }
         if self.mutation == Some(Mutation::SdkRenumbers) {
             // The bug: the session begins anew, and what was not answered gets new numbers.
             let resume = Some(session.checkpoint());
             *session = Initiator::new(&ClientConfig { resume, ..self.config.clone() });
         }
+    }
+
+    /// It closed its connection: it comes back later, with what it knows, or as another session.
+    fn be_away(&mut self, turn: &mut Turn<'_>) {
+        let Some(session) = self.session.take() else { return };
+        self.saved = Some(session.checkpoint());
+        self.unanswered.clear();
+        let most = self.limits.habits.away_ns >> (2 * turn.random.below(4));
+        self.stalled_until = Nanos(turn.now.mono.0 + 1 + turn.random.below(most.max(1)));
+        if self.is_finishing && session.is_finished() {
+            let mut checkers = turn.checkers.borrow_mut();
+            let verdict = checkers.ledger.session(self.client).once.finish(self.life);
+            checkers.judge(verdict);
+            drop(checkers);
+            self.begin_anew(turn);
+        }
+    }
+
+    /// True if the engine may know nothing of its session any more.
+    fn may_be_forgotten(&self) -> bool {
+        self.limits.habits.is_forgotten || self.is_finishing
+    }
+
+    /// Another session, of which nobody has heard.
+    fn begin_anew(&mut self, turn: &mut Turn<'_>) {
+        self.client += CLIENTS_MAX;
+        self.config.session = crate::check::uuid(self.client);
+        self.limits.habits.draw(&mut self.config, turn.random);
+        self.is_finishing = false;
+        (self.saved, self.flow) = (None, Flow::default());
+        self.delivery = Delivery::new(self.limits.history_may_be_lost);
+        self.unanswered.clear();
+        self.session = Some(Initiator::new(&self.config));
+        self.life += 1;
+        turn.checkers.borrow_mut().sights.see("another session");
+        note(turn.checkers, self.client, "is another session");
     }
 
     /// The network drops its connection. False if it has none.
@@ -380,21 +449,38 @@ impl SimClient {
         self.unanswered.clear();
     }
 
-    fn revive(&mut self, checkers: &Shared) {
+    fn revive(&mut self, turn: &mut Turn<'_>) {
+        if self.saved.is_none() && self.may_be_forgotten() {
+            return self.begin_anew(turn);
+        }
         self.life += 1;
-        self.next_report = self.saved.map_or(1, |saved| saved.last.number.0 + 1);
+        self.delivery.on_life(self.saved.map_or(0, |saved| saved.last.number.0));
         let config = ClientConfig { resume: self.saved, ..self.config.clone() };
-        self.session = Some(Initiator::new(&config));
+        let mut session = Initiator::new(&config);
+        if self.is_finishing {
+            session.finish();
+        }
+        self.session = Some(session);
         self.input.clear();
         self.seen = 0;
         let memory = if self.saved.is_some() { "a checkpoint" } else { "no memory" };
-        note(checkers, self.client, &format!("lives again, with {memory}"));
+        note(turn.checkers, self.client, &format!("lives again, with {memory}"));
     }
 
     /// True if it is connected and waits for nothing.
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
-        self.session.as_ref().is_some_and(|s| s.is_established() && s.in_flight() == 0)
+        let at_rest = |session: &Initiator| {
+            let finished = !self.is_finishing || session.is_finished();
+            session.is_established() && session.in_flight() == 0 && finished
+        };
+        self.session.as_ref().is_some_and(at_rest)
+    }
+
+    /// Number of its session.
+    #[must_use]
+    pub fn session(&self) -> usize {
+        self.client
     }
 
     /// How it stands, for a person.
@@ -406,7 +492,7 @@ impl SimClient {
             self.client,
             session.is_established(),
             session.in_flight(),
-            self.next_report
+            self.delivery.next()
         )
     }
 
@@ -416,10 +502,10 @@ impl SimClient {
         self.life
     }
 
-    /// Number of the next report that it will be given.
+    /// What its application was given.
     #[must_use]
-    pub fn next_report(&self) -> u64 {
-        self.next_report
+    pub fn delivery(&self) -> &Delivery {
+        &self.delivery
     }
 }
 

@@ -31,11 +31,15 @@ pub enum Fault {
     AgentSleeps,
     /// UTC steps, forth or back.
     ClockSteps,
+    /// A call to files beside the log fails.
+    FileCallFails,
+    /// A bit turns in the newest snapshot, while an older one is good.
+    SnapshotRots,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::CrashNode,
         Self::CrashAtCall,
         Self::StopNode,
@@ -47,6 +51,8 @@ impl Fault {
         Self::ClientStalls,
         Self::AgentSleeps,
         Self::ClockSteps,
+        Self::FileCallFails,
+        Self::SnapshotRots,
     ];
 
     /// Its name in results.
@@ -64,6 +70,8 @@ impl Fault {
             Self::ClientStalls => "client_stalls",
             Self::AgentSleeps => "agent_sleeps",
             Self::ClockSteps => "clock_steps",
+            Self::FileCallFails => "file_call_fails",
+            Self::SnapshotRots => "snapshot_rots",
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What a client asks for: orders around a moving price, cancels, replaces, market data.
+//! What a client asks for: orders around a moving price, cancels one by one and many at once,
+//! replaces, how orders stand, market data.
 //!
 //! Inputs -> outputs: a stream of numbers, and what became of earlier orders -> messages.
 //! Invariants: a name is never used twice in a session, in no life of the client.
@@ -7,9 +8,9 @@
 
 use crate::profile::SYMBOLS;
 use crate::random::Random;
-use gavel_client::{Application, Limit, SequencedBody};
+use gavel_client::{Application, Limit, MassCancel, SequencedBody, StatusOf};
 use gavel_types::{
-    CancelOrder, ClOrdId, MarketDataQuery, MdReqId, NewOrder, OrdType, OrderId, Price, Qty,
+    Account, CancelOrder, ClOrdId, MarketDataQuery, MdReqId, NewOrder, OrdType, OrderId, Price, Qty,
     ReplaceOrder, Side, SymbolId, TimeInForce,
 };
 use std::collections::VecDeque;
@@ -37,12 +38,14 @@ impl Flow {
     pub fn message(&mut self, random: &mut Random) -> Application {
         self.next_name += 1;
         let name = self.next_name;
-        match random.weighted(&[46, 12, 6, 16, 14, 6]) {
+        match random.weighted(&[46, 12, 6, 16, 14, 6, 4, 1]) {
             0 => self.limit(name, TimeInForce::Gtc, random),
             1 => self.limit(name, TimeInForce::Ioc, random),
             2 => self.market(name, random),
             3 => self.cancel(name, random),
             4 => self.replace(name, random),
+            6 => self.status(random),
+            7 => self.cancel_many(name, random),
             _ => Application::MarketData(MarketDataQuery {
                 md_req_id: MdReqId(name),
                 symbol: symbol(random),
@@ -57,15 +60,31 @@ impl Flow {
         if time_in_force == TimeInForce::Gtc {
             self.remember(Known { name, order_id: OrderId(0), symbol, side });
         }
-        Limit {
+        let limit = Limit {
             cl_ord_id: ClOrdId(name),
             symbol,
             side,
             price: price(random),
             qty: qty(random),
             time_in_force,
+        };
+        Application::NewOrder(NewOrder { account: account(random), ..limit.into() })
+    }
+
+    fn cancel_many(&mut self, name: u64, random: &mut Random) -> Application {
+        MassCancel {
+            cl_ord_id: ClOrdId(name),
+            symbol: random.one_in(2).then(|| symbol(random)),
+            side: random.one_in(2).then(|| side(random)),
+            account: account(random),
         }
         .into()
+    }
+
+    fn status(&mut self, random: &mut Random) -> Application {
+        let Known { name, order_id, symbol, side } = self.some_order(random);
+        let order_id = if random.one_in(2) { order_id } else { OrderId(0) };
+        StatusOf { cl_ord_id: ClOrdId(name), order_id, symbol, side }.into()
     }
 
     fn market(&mut self, name: u64, random: &mut Random) -> Application {
@@ -173,6 +192,11 @@ fn price(random: &mut Random) -> Price {
     // Now and then between two ticks.
     let off = i64::from(random.one_in(60));
     Price(10_000 + 10 * random.below(16) as i64 + off)
+}
+
+/// None most of the time.
+fn account(random: &mut Random) -> Account {
+    Account(random.below(6).saturating_sub(3) as u32)
 }
 
 fn qty(random: &mut Random) -> Qty {

@@ -20,9 +20,11 @@
 
 pub mod check;
 pub mod client;
+pub mod countdown;
 pub mod crash;
 pub mod faults;
 pub mod flow;
+pub mod habits;
 pub mod machine;
 pub mod mutation;
 pub mod net;
@@ -36,6 +38,7 @@ pub mod timeline;
 mod weather;
 pub mod world;
 
+pub use countdown::FailCall;
 pub use faults::{Fault, FaultCounts};
 pub use mutation::Mutation;
 pub use profile::{PROFILES, Profile};

@@ -9,7 +9,8 @@
 use clap::Parser;
 use gavel_sim::check::Sights;
 use gavel_sim::run::running;
-use gavel_sim::{Case, Fault, FaultCounts, Mutation, PROFILES, Profile, hunt, run};
+use gavel_sim::run::sweep;
+use gavel_sim::{Case, FailCall, Fault, FaultCounts, Mutation, PROFILES, Profile, hunt, run};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 use std::process::ExitCode;
@@ -36,6 +37,12 @@ struct Cli {
     /// after the other, and prints how many seeds each took.
     #[arg(long, value_name = "NAME")]
     mutate: Option<String>,
+    /// Fail the storage call of that number, as N:io or N:full.
+    #[arg(long, value_name = "CALL", value_parser = fail_call)]
+    fail_call: Option<FailCall>,
+    /// Run every seed again for each of its storage calls, which fails, with each kind of fault.
+    #[arg(long, conflicts_with_all = ["mutate", "fail_call"])]
+    countdown: bool,
     /// Stop after so many minutes, also if seeds are left.
     #[arg(long, value_name = "M")]
     minutes: Option<u64>,
@@ -45,6 +52,10 @@ struct Cli {
     /// Print profiles and mutations, and stop.
     #[arg(long)]
     list: bool,
+}
+
+fn fail_call(text: &str) -> Result<FailCall, String> {
+    FailCall::parse(text).ok_or_else(|| "a call is N:io or N:full".to_owned())
 }
 
 fn main() -> ExitCode {
@@ -66,8 +77,10 @@ fn main() -> ExitCode {
         },
     };
     let usual = mutation.map_or(PROFILES[0].name, Mutation::profile);
+    let usual = if cli.countdown { "countdown" } else { usual };
     let name = cli.profile.as_deref().unwrap_or(usual);
     match Profile::named(name) {
+        Some(profile) if cli.countdown => countdown(&cli, profile),
         Some(profile) => storm(&cli, profile, mutation),
         None => {
             eprintln!("gavel-sim: no profile is named {name}: try --list");
@@ -121,7 +134,7 @@ fn storm(cli: &Cli, profile: &'static Profile, mutation: Option<Mutation>) -> Ex
         if limit.is_some_and(|limit| began.elapsed() >= limit) {
             break;
         }
-        let outcome = run(Case { seed, profile, mutation });
+        let outcome = run(Case { seed, profile, mutation, fails: cli.fail_call });
         sum.seeds += 1;
         sum.simulated += Duration::from_nanos(outcome.elapsed.0);
         sum.faults.add(&outcome.faults);
@@ -178,6 +191,49 @@ fn say(cli: &Cli, profile: &Profile, sum: &Sum, elapsed: Duration) {
         sum.submitted,
         sum.faults.total()
     );
+}
+
+/// Every storage call of every seed fails once, with each kind of fault.
+fn countdown(cli: &Cli, profile: &'static Profile) -> ExitCode {
+    let bar = progress(0);
+    let began = Instant::now();
+    let (mut calls, mut runs, mut violations) = (0, 0, 0);
+    let (mut failed, mut sights) = (Sights::default(), Sights::default());
+    for seed in cli.from..cli.from.saturating_add(cli.seeds) {
+        bar.set_message(format!("seed {seed}"));
+        let swept = sweep(seed, profile, &mut |call, of| {
+            bar.set_length(of);
+            bar.set_position(call);
+        });
+        calls += swept.calls;
+        runs += swept.runs;
+        failed.add(&swept.failed);
+        sights.add(&swept.sights);
+        if let (0, Some(first)) = (violations, swept.violations.first()) {
+            bar.suspend(|| eprintln!("{}", first.report()));
+        }
+        violations += swept.violations.len();
+    }
+    bar.finish_and_clear();
+    let elapsed_s = began.elapsed().as_secs_f64();
+    if cli.json {
+        let line = json!({
+            "seeds": cli.seeds,
+            "from": cli.from,
+            "profile": profile.name,
+            "calls": calls,
+            "runs": runs,
+            "violations": violations,
+            "elapsed_s": elapsed_s,
+            "failed": failed.0,
+            "seen": sights.0,
+        });
+        println!("{line}");
+    } else {
+        println!("{runs} worlds, each of {calls} calls failed twice, {violations} violations");
+        failed.0.iter().for_each(|(what, times)| println!("  {times:>6}  {what}"));
+    }
+    if violations == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
 /// Every planted bug: how many seeds until a checker found it, and which.

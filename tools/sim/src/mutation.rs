@@ -42,11 +42,37 @@ pub enum Mutation {
     SdkForgets,
     /// The SDK sends another quantity than it was given, now and then.
     SdkAlters,
+    /// The store does not sync the directory: a segment's name may be lost.
+    DirectoryNotSynced,
+    /// The store tries a failed sync again, and takes its success for that of the first.
+    SyncRetried,
+    /// The same, of a file beside the log.
+    FileSyncRetried,
+    /// Recovery takes a torn block at the end for whole.
+    TornTailTrusted,
+    /// The store takes one segment more for a new one than it may.
+    RecycledTooEarly,
+    /// The shadow applies what is in the log's files, durable or not.
+    ShadowAheadOfDurable,
+    /// A snapshot names the record after the one that its state holds.
+    SnapshotIndexOffByOne,
+    /// A snapshot holds the sessions as if nobody had sent anything.
+    SessionsNotSaved,
+    /// The directory is not synced after a snapshot got its name.
+    SnapshotNameNotSynced,
+    /// The log is given up to where the newest snapshot needs it, not the oldest.
+    FloorOfNewest,
+    /// The log is given up before the snapshot that needs less of it is durable.
+    FloorBeforeDurable,
+    /// A snapshot is written before the reports that belong to it.
+    ReportsUnflushed,
+    /// Stored reports are sent from the one after the one wanted.
+    FetchOffByOne,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 30] = [
         Self::DurableAtSubmit,
         Self::DurableByAnyCompletion,
         Self::LyingDisk,
@@ -64,6 +90,19 @@ impl Mutation {
         Self::SdkRenumbers,
         Self::SdkForgets,
         Self::SdkAlters,
+        Self::DirectoryNotSynced,
+        Self::SyncRetried,
+        Self::FileSyncRetried,
+        Self::TornTailTrusted,
+        Self::RecycledTooEarly,
+        Self::ShadowAheadOfDurable,
+        Self::SnapshotIndexOffByOne,
+        Self::SessionsNotSaved,
+        Self::SnapshotNameNotSynced,
+        Self::FloorOfNewest,
+        Self::FloorBeforeDurable,
+        Self::ReportsUnflushed,
+        Self::FetchOffByOne,
     ];
 
     /// Its name on the command line.
@@ -87,6 +126,19 @@ impl Mutation {
             Self::SdkAlters => "sdk-alters",
             Self::SdkRenumbers => "sdk-renumbers",
             Self::SdkForgets => "sdk-forgets",
+            Self::DirectoryNotSynced => "directory-not-synced",
+            Self::SyncRetried => "sync-retried",
+            Self::FileSyncRetried => "file-sync-retried",
+            Self::TornTailTrusted => "torn-tail-trusted",
+            Self::RecycledTooEarly => "recycled-too-early",
+            Self::ShadowAheadOfDurable => "shadow-ahead-of-durable",
+            Self::SnapshotIndexOffByOne => "snapshot-index-off-by-one",
+            Self::SessionsNotSaved => "sessions-not-saved",
+            Self::SnapshotNameNotSynced => "snapshot-name-not-synced",
+            Self::FloorOfNewest => "floor-of-newest",
+            Self::FloorBeforeDurable => "floor-before-durable",
+            Self::ReportsUnflushed => "reports-unflushed",
+            Self::FetchOffByOne => "fetch-off-by-one",
         }
     }
 
@@ -98,6 +150,8 @@ impl Mutation {
             Self::SdkAlters => "single",
             // No crash may hide that somebody waits for ever.
             Self::CompletionLost => "calm",
+            // Elsewhere no call to files fails.
+            Self::FileSyncRetried => "tight",
             _ => "storm",
         }
     }

@@ -1,30 +1,60 @@
 //! One process of the node: made by `assemble()`, as in production.
 //!
 //! Inputs -> outputs: a disk and a network -> agents to be given turns.
-//! Invariants: recovery agrees with the oracle before the first turn.
+//! Invariants: recovery agrees with the oracle before the first turn; what the shadow says is
+//! checked before anybody acts on it.
 //! Not here: when a process dies.
 
-use crate::check::{Oracle, Shared, Violation};
+use crate::check::{Oracle, Shared, Snapshots, Verdict, Violation};
+use crate::countdown::Countdown;
 use crate::crash::CrashPoint;
 use crate::machine::SimBook;
 use crate::mutation::Mutation;
 use crate::net::Net;
-use crate::ports::{Rim, SimEgress, SimIngress, SimReader, SimStore};
+use crate::ports::{Rim, SimEgress, SimFiles, SimIngress, SimReader, SimStore};
 use crate::timeline::Happened;
 use gavel_book::Book;
-use gavel_contract::{Agent, Now, Plan};
+use gavel_contract::{Agent, Clock, Now, Plan, SegmentNo};
 use gavel_journal::memory::MemoryDisk;
 use gavel_link::Position;
-use gavel_pipeline::{Assembly, Ports, assemble};
+use gavel_pipeline::snapshot::Plain;
+use gavel_pipeline::{Assembly, Ports, ShadowNews, assemble};
 use gavel_types::Index;
 
 /// Agents of a node.
-pub const AGENTS: usize = 5;
+pub const AGENTS: usize = 6;
+
+/// The shadow's place among them.
+pub const SHADOW: usize = 5;
+
+type MakeBook = Box<dyn FnMut() -> SimBook>;
+
+/// Time stands still while a process starts.
+struct StartClock(Now);
+
+impl Clock for StartClock {
+    fn now(&self) -> Now {
+        self.0
+    }
+}
 
 /// A running process.
 pub struct Node {
-    assembly: Assembly<SimBook, SimStore, SimIngress, SimEgress>,
+    assembly: Assembly<
+        SimBook,
+        SimStore,
+        SimIngress,
+        SimEgress,
+        SimReader,
+        SimFiles,
+        Plain,
+        MakeBook,
+    >,
     crash: CrashPoint,
+    /// The newest snapshot that the checkers know to be announced, and the segment below which the
+    /// log is given up.
+    announced: Index,
+    floor: SegmentNo,
 }
 
 /// What a process is started with.
@@ -37,19 +67,28 @@ pub struct Start<'a> {
     pub net: &'a Net,
     /// Its number.
     pub incarnation: u64,
+    /// When it starts.
+    pub now: Now,
     /// Who watches.
     pub checkers: &'a Shared,
+    /// Which call of storage fails.
+    pub countdown: &'a Countdown,
     /// What errs.
     pub mutation: Option<Mutation>,
 }
 
 impl Node {
-    /// Starts a process: recovers the log, and compares what came of it with the oracle.
+    /// Starts a process: recovers the log, and compares what came of it with the oracle. None if
+    /// it refuses to serve because a call of storage failed meanwhile.
     ///
     /// # Errors
-    /// [`Violation`] if recovery refuses, or the state is not what the log says.
-    pub fn start(start: &Start<'_>, oracle: &mut Oracle) -> Result<Self, Violation> {
-        let Start { plan, disk, net, incarnation, checkers, mutation } = *start;
+    /// [`Violation`] if recovery refuses what it must not, or the state is not what the log says.
+    pub fn start(
+        start: &Start<'_>,
+        oracle: &mut Oracle,
+        snapshots: &mut Snapshots,
+    ) -> Result<Option<Self>, Violation> {
+        let Start { plan, disk, net, incarnation, now, checkers, countdown, mutation } = *start;
         let told = checkers.borrow().durable.told();
         let honest = oracle.extend(disk, &mut checkers.borrow_mut().sights)?;
         if honest.last.index < told {
@@ -62,8 +101,16 @@ impl Node {
             ));
         }
         checkers.borrow_mut().ledger.confirm(oracle)?;
+        snapshots.on_start(disk)?;
         let crash = CrashPoint::default();
-        let rim = Rim { crash: crash.clone(), checkers: checkers.clone(), mutation };
+        let rim = Rim {
+            crash: crash.clone(),
+            checkers: checkers.clone(),
+            countdown: countdown.clone(),
+            mutation,
+        };
+        let failed = || (countdown.failed(), disk.file_calls_failed());
+        let failed_before = failed();
         let journal = &plan.journal;
         let store = SimStore::new(
             disk,
@@ -72,20 +119,34 @@ impl Node {
             rim.clone(),
         );
         net.listen();
+        let mut log = SimReader::new(disk, &rim);
         let ports = Ports {
             store,
+            log: SimReader::tailing(disk, &rim),
+            files: SimFiles::new(disk, rim.clone()),
+            codec: Plain,
             ingress: SimIngress::new(net, rim.clone()),
             egress: SimEgress::new(net, rim),
         };
-        let book = SimBook::new(Book::new(&plan.book), mutation);
-        let mut log = SimReader::new(disk, mutation);
+        let of_book = plan.book.clone();
+        let new_book: MakeBook =
+            Box::new(move || SimBook::new(Book::new(&of_book), mutation));
         let number = match mutation {
             Some(Mutation::IncarnationReused) => incarnation.min(1),
             _ => incarnation,
         };
-        let assembled = assemble(plan, book, &mut log, number, ports);
-        let assembly = assembled
-            .map_err(|refusal| Violation::new("recovery", format!("it refuses: {refusal}")))?;
+        let clock = StartClock(now);
+        let assembled = assemble(plan, new_book, &mut log, number, &clock, ports);
+        let assembly = match assembled {
+            Ok(assembly) => assembly,
+            Err(_) if failed() != failed_before => return Ok(None),
+            Err(refusal) => {
+                return Err(Violation::new("recovery", format!("it refuses: {refusal}")));
+            }
+        };
+        if failed() == failed_before {
+            snapshots.on_started(&assembly.handles.restart, disk)?;
+        }
         let last = assembly.handles.recovered.last.index;
         let cut = assembly.handles.recovered.cut.map_or(String::new(), |cut| cut.to_string());
         {
@@ -95,18 +156,25 @@ impl Node {
             if !cut.is_empty() {
                 checkers.sights.see("a torn block is cut");
             }
+            if assembly.handles.restart.snapshot.is_some() {
+                checkers.sights.see("a start from a snapshot");
+            }
+            if !assembly.handles.restart.passed_over.is_empty() {
+                checkers.sights.see("a start from an older snapshot");
+            }
             checkers.timeline.note(Happened::Started { incarnation, last, cut });
         }
         oracle.agree(assembly.executor.machine(), "after recovery")?;
-        let mut node = Self { assembly, crash };
+        let (announced, floor) = (Index(0), SegmentNo(0));
+        let mut node = Self { assembly, crash, announced, floor };
         node.plant(mutation);
-        Ok(node)
+        Ok(Some(node))
     }
 
     fn plant(&mut self, mutation: Option<Mutation>) {
         use gavel_journal::Mutation as InJournal;
         use gavel_pipeline::Mutation as InPipeline;
-        let Assembly { gateway, journal, executor, egress, .. } = &mut self.assembly;
+        let Assembly { gateway, journal, executor, egress, shadow, .. } = &mut self.assembly;
         match mutation {
             Some(Mutation::DurableAtSubmit) => journal.plant(InJournal::DurableAtSubmit),
             Some(Mutation::DurableByAnyCompletion) => {
@@ -115,6 +183,16 @@ impl Node {
             Some(Mutation::ReleaseIgnored) => egress.plant(InPipeline::ReleaseIgnored),
             Some(Mutation::GatewayDropsWhenTight) => gateway.plant(InPipeline::DropsWhenTight),
             Some(Mutation::SequencesForgotten) => executor.plant(InPipeline::SequencesForgotten),
+            Some(Mutation::ShadowAheadOfDurable) => shadow.plant(InPipeline::ShadowAheadOfDurable),
+            Some(Mutation::SnapshotIndexOffByOne) => {
+                shadow.plant(InPipeline::SnapshotIndexOffByOne);
+            }
+            Some(Mutation::SessionsNotSaved) => shadow.plant(InPipeline::SessionsNotSaved),
+            Some(Mutation::SnapshotNameNotSynced) => shadow.plant(InPipeline::DirectoryUnsynced),
+            Some(Mutation::FloorOfNewest) => shadow.plant(InPipeline::FloorOfNewest),
+            Some(Mutation::FloorBeforeDurable) => shadow.plant(InPipeline::FloorBeforeDurable),
+            Some(Mutation::ReportsUnflushed) => shadow.plant(InPipeline::ReportsUnflushed),
+            Some(Mutation::FetchOffByOne) => shadow.plant(InPipeline::FetchOffByOne),
             _ => {}
         }
     }
@@ -127,15 +205,89 @@ impl Node {
         fn turn(agent: &mut impl Agent, now: Now) -> (&'static str, usize) {
             (agent.name(), agent.duty_cycle(now))
         }
-        let Assembly { gateway, sequencer, journal, executor, egress, .. } = &mut self.assembly;
+        let Assembly { gateway, sequencer, journal, executor, egress, shadow, .. } =
+            &mut self.assembly;
         match agent {
             0 => turn(gateway, now),
             1 => turn(sequencer, now),
             2 => turn(journal, now),
             3 => turn(executor, now),
             4 => turn(egress, now),
+            SHADOW => turn(shadow, now),
             _ => unreachable!("a node has {AGENTS} agents"),
         }
+    }
+
+    /// Looks at what the shadow says, before anybody else does: snapshots that are announced, and
+    /// the log that is given up.
+    ///
+    /// # Errors
+    /// [`Violation`].
+    pub fn watch_shadow(
+        &mut self,
+        disk: &MemoryDisk,
+        checkers: &Shared,
+        oracle: &mut Oracle,
+        snapshots: &mut Snapshots,
+    ) -> Verdict {
+        let checkers = &mut *checkers.borrow_mut();
+        let handles = &mut self.assembly.handles;
+        let sure = checkers.durable.sure();
+        if handles.shadowed.read().index > sure {
+            let at = handles.shadowed.read().index;
+            let what = format!("the shadow applied record {at}, and a crash now would keep {sure}");
+            return Err(Violation::new("durable", what));
+        }
+        let (newest, floor) = (handles.snapshot.read().index, handles.floor.read().index.0);
+        if newest > self.announced {
+            // What was there when the process started was looked at then.
+            let is_new = handles.restart.snapshot != Some(newest);
+            self.announced = newest;
+            oracle.follow(disk, sure, &mut checkers.sights)?;
+            if is_new {
+                snapshots.on_announced(newest, disk, oracle)?;
+                checkers.sights.see("a snapshot");
+                checkers.timeline.note(Happened::Snapshot { index: newest.0 });
+            }
+        }
+        if SegmentNo(floor) > self.floor {
+            self.floor = SegmentNo(floor);
+            oracle.follow(disk, sure, &mut checkers.sights)?;
+            snapshots.on_floor(self.floor, disk)?;
+            checkers.timeline.note(Happened::GivenUp { below: floor });
+        }
+        while let Some(news) = handles.news.pop() {
+            checkers.sights.see(match news {
+                ShadowNews::Snapshot { .. } => continue,
+                ShadowNews::AlreadyThere { .. } => "a snapshot asked for that is there",
+                ShadowNews::GaveUp { .. } => "a snapshot given up",
+                ShadowNews::ReportsLost { .. } => "stored reports lost",
+                ShadowNews::Litter { .. } => "a file that could not be removed",
+                ShadowNews::Stopped { .. } => "the shadow stops",
+            });
+            checkers.timeline.note(Happened::Shadow { what: format!("{news:?}") });
+        }
+        Ok(())
+    }
+
+    /// True if the shadow has come as far as the log, or has stopped.
+    #[must_use]
+    pub fn shadow_is_at_rest(&self) -> bool {
+        let Assembly { shadow, handles, .. } = &self.assembly;
+        shadow.is_stopped() || handles.shadowed.read().index == handles.durable.read().index
+    }
+
+    /// How far the shadow has come.
+    #[must_use]
+    pub fn shadow_stands_at(&self) -> Index {
+        self.assembly.handles.shadowed.read().index
+    }
+
+    /// Asks for a snapshot.
+    pub fn ask_snapshot(&mut self) {
+        let asked = &mut self.assembly.handles.snapshot_asked;
+        let at = asked.at();
+        asked.raise(Position { index: at.index.next(), ..at });
     }
 
     /// Its fate.
@@ -169,7 +321,9 @@ impl Node {
     pub fn agree(&self, oracle: &Oracle) -> Result<(), Violation> {
         let machine = self.assembly.executor.machine();
         machine.machine().book().verify();
-        oracle.agree(machine, "in the end")
+        oracle.agree(machine, "in the end")?;
+        let shadow = self.assembly.shadow.machine();
+        shadow.map_or(Ok(()), |machine| oracle.agree(machine, "in the end, the shadow of"))
     }
 
     /// How far the log is applied, and how far it is durable, by the node's own watermarks.

@@ -5,16 +5,18 @@
 //! Not here: what disk and network do (gavel-journal's memory, net.rs).
 
 use crate::check::Shared;
+use crate::countdown::Countdown;
 use crate::crash::CrashPoint;
 use crate::mutation::Mutation;
 use crate::net::Net;
 use crate::timeline::Happened;
 use gavel_contract::{
-    BufferId, Deadline, Egress, Ingress, IngressEvent, LogDone, LogReader, LogStore, LogWrite, Now,
-    Received, SegmentInfo, SegmentNo, Sent, StoreFault,
+    BufferId, Deadline, Egress, FileInfo, FileName, FileStore, Ingress, IngressEvent, LogDone,
+    LogReader, LogStore, LogWrite, Now, Received, SegmentInfo, SegmentNo, Sent, StoreFault,
+    StoreFaultKind,
 };
 use gavel_journal::format::{Probe, UNIT_BYTES, probe};
-use gavel_journal::memory::{MemoryDisk, MemoryReader, MemoryStore};
+use gavel_journal::memory::{MemoryDisk, MemoryFiles, MemoryReader, MemoryStore, heal};
 use gavel_types::ConnId;
 
 /// What all ports of one process share.
@@ -22,6 +24,8 @@ use gavel_types::ConnId;
 pub struct Rim {
     /// Its fate.
     pub crash: CrashPoint,
+    /// Which call of storage fails.
+    pub countdown: Countdown,
     /// Who watches.
     pub checkers: Shared,
     /// What errs.
@@ -34,6 +38,8 @@ pub struct SimStore {
     disk: MemoryDisk,
     rim: Rim,
     completed: u64,
+    /// What could not even begin.
+    refused: Option<LogDone>,
 }
 
 impl SimStore {
@@ -41,7 +47,9 @@ impl SimStore {
     #[must_use]
     pub fn new(disk: &MemoryDisk, buffers: usize, buffer_bytes: usize, rim: Rim) -> Self {
         disk.set_lying(rim.mutation == Some(Mutation::LyingDisk));
-        Self { inner: disk.store(buffers, buffer_bytes), disk: disk.clone(), rim, completed: 0 }
+        disk.set_names_lying(rim.mutation == Some(Mutation::DirectoryNotSynced));
+        let inner = disk.store(buffers, buffer_bytes);
+        Self { inner, disk: disk.clone(), rim, completed: 0, refused: None }
     }
 }
 
@@ -66,6 +74,9 @@ impl LogStore for SimStore {
         if !self.rim.crash.call() {
             return;
         }
+        if self.rim.countdown.call("writing a block").is_err() {
+            self.disk.fail_write(write);
+        }
         let checkers = &mut *self.rim.checkers.borrow_mut();
         let bytes = &self.inner.buffer(write.buffer)[..write.len_bytes];
         if let Some((block_seq, last)) = checkers.durable.on_submit(write, bytes) {
@@ -75,8 +86,14 @@ impl LogStore for SimStore {
     }
 
     fn prepare(&mut self, segment: SegmentNo, free_below: SegmentNo) {
-        if self.rim.crash.call() {
-            self.inner.prepare(segment, free_below);
+        if !self.rim.crash.call() {
+            return;
+        }
+        let early = u64::from(self.rim.mutation == Some(Mutation::RecycledTooEarly));
+        let free_below = SegmentNo(free_below.0 + early);
+        match self.rim.countdown.call("preparing a segment") {
+            Ok(()) => self.inner.prepare(segment, free_below),
+            Err(why) => self.refused = Some(LogDone::PrepareFailed(segment, why)),
         }
     }
 
@@ -84,9 +101,14 @@ impl LogStore for SimStore {
         if self.rim.crash.is_dead() {
             return None;
         }
-        let done = self.inner.poll()?;
+        let mut done = self.refused.take().or_else(|| self.inner.poll())?;
         let alive = self.rim.crash.call();
         assert!(alive, "checked above");
+        if let LogDone::WriteFailed(write, _) = &done
+            && self.rim.mutation == Some(Mutation::SyncRetried)
+        {
+            done = LogDone::Written(*write);
+        }
         if let LogDone::Written(write) = &done {
             self.completed += 1;
             let spoils = self.completed.is_multiple_of(SPOILED_ONE_IN);
@@ -96,6 +118,84 @@ impl LogStore for SimStore {
             self.rim.checkers.borrow_mut().on_written(write, &self.disk);
         }
         Some(done)
+    }
+}
+
+/// Files beside the log.
+pub struct SimFiles {
+    inner: MemoryFiles,
+    disk: MemoryDisk,
+    rim: Rim,
+}
+
+impl SimFiles {
+    /// Of one process over a disk.
+    #[must_use]
+    pub fn new(disk: &MemoryDisk, rim: Rim) -> Self {
+        Self { inner: disk.files(), disk: disk.clone(), rim }
+    }
+
+    /// A call that may be the process's last, or fail.
+    fn call(&self, what: &'static str) -> Result<(), StoreFault> {
+        if !self.rim.crash.call() {
+            let facts = format!("{what}: the process is dead");
+            return Err(StoreFault { kind: StoreFaultKind::Io, facts });
+        }
+        if let Err(fault) = self.rim.countdown.call(what) {
+            self.disk.fail_file_call_after(0, fault.kind);
+        }
+        Ok(())
+    }
+}
+
+impl FileStore for SimFiles {
+    fn list(&mut self) -> Result<Vec<FileInfo>, StoreFault> {
+        self.call("listing files")?;
+        self.inner.list()
+    }
+
+    fn create(&mut self, name: FileName) -> Result<(), StoreFault> {
+        self.call("making a file")?;
+        self.inner.create(name)
+    }
+
+    fn append(&mut self, name: FileName, bytes: &[u8]) -> Result<(), StoreFault> {
+        self.call("appending to a file")?;
+        self.inner.append(name, bytes)
+    }
+
+    fn sync(&mut self, name: FileName) -> Result<(), StoreFault> {
+        self.call("syncing a file")?;
+        let synced = self.inner.sync(name);
+        if synced.is_err() && self.rim.mutation == Some(Mutation::FileSyncRetried) {
+            return self.inner.sync(name);
+        }
+        synced
+    }
+
+    fn rename(&mut self, from: FileName, to: FileName) -> Result<(), StoreFault> {
+        self.call("renaming a file")?;
+        self.inner.rename(from, to)
+    }
+
+    fn remove(&mut self, name: FileName) -> Result<(), StoreFault> {
+        self.call("removing a file")?;
+        self.inner.remove(name)
+    }
+
+    fn sync_directory(&mut self) -> Result<(), StoreFault> {
+        self.call("syncing the directory")?;
+        self.inner.sync_directory()
+    }
+
+    fn read(
+        &mut self,
+        name: FileName,
+        offset_bytes: u64,
+        into: &mut [u8],
+    ) -> Result<usize, StoreFault> {
+        self.call("reading a file")?;
+        self.inner.read(name, offset_bytes, into)
     }
 }
 
@@ -174,28 +274,46 @@ impl Egress for SimEgress {
     }
 }
 
-/// The log's reader at a start.
+/// The log's reader.
 pub struct SimReader {
     inner: MemoryReader,
-    /// A block that a planted bug does not show.
-    hidden: Option<(SegmentNo, u64, usize)>,
+    countdown: Countdown,
+    /// What its reads are for.
+    reading: &'static str,
+    /// Bytes that a planted bug shows instead of those on the disk.
+    instead: Option<(SegmentNo, u64, Vec<u8>)>,
 }
 
 impl SimReader {
-    /// Over a disk.
+    /// For whoever follows the log while it is written.
     #[must_use]
-    pub fn new(disk: &MemoryDisk, mutation: Option<Mutation>) -> Self {
+    pub fn tailing(disk: &MemoryDisk, rim: &Rim) -> Self {
+        let (inner, countdown) = (disk.reader(), rim.countdown.clone());
+        Self { inner, countdown, reading: "following the log", instead: None }
+    }
+
+    /// For a start.
+    #[must_use]
+    pub fn new(disk: &MemoryDisk, rim: &Rim) -> Self {
         let mut inner = disk.reader();
-        let hidden = match mutation {
-            Some(Mutation::RecoveryDropsLastBlock) => last_block(&mut inner),
+        let instead = match rim.mutation {
+            Some(Mutation::RecoveryDropsLastBlock) => last_block(&mut inner).map(|mut last| {
+                last.2.fill(0);
+                last
+            }),
+            Some(Mutation::TornTailTrusted) => last_block(&mut inner).and_then(|mut last| {
+                let torn = heal(&mut last.2);
+                torn.then_some(last)
+            }),
             _ => None,
         };
-        Self { inner, hidden }
+        Self { inner, countdown: rim.countdown.clone(), reading: "reading the log", instead }
     }
 }
 
 impl LogReader for SimReader {
     fn segments(&mut self) -> Result<Vec<SegmentInfo>, StoreFault> {
+        self.countdown.call("listing the segments")?;
         self.inner.segments()
     }
 
@@ -205,35 +323,34 @@ impl LogReader for SimReader {
         offset_bytes: u64,
         into: &mut [u8],
     ) -> Result<usize, StoreFault> {
+        self.countdown.call(self.reading)?;
         let count = self.inner.read(segment, offset_bytes, into)?;
-        if let Some((of, from, len)) = self.hidden
-            && of == segment
+        if let Some((of, from, bytes)) = &self.instead
+            && *of == segment
         {
-            let bytes = into[..count].iter_mut().zip(offset_bytes..);
-            bytes
-                .filter(|(_, at)| (from..from + len as u64).contains(at))
-                .for_each(|(b, _)| *b = 0);
+            for (byte, at) in into[..count].iter_mut().zip(offset_bytes..) {
+                let shown = at.checked_sub(*from).and_then(|at| bytes.get(at as usize));
+                *byte = shown.copied().unwrap_or(*byte);
+            }
         }
         Ok(count)
     }
 }
 
-/// The block with the highest number.
-fn last_block(reader: &mut MemoryReader) -> Option<(SegmentNo, u64, usize)> {
+/// The block with the highest number: its place and its bytes.
+fn last_block(reader: &mut MemoryReader) -> Option<(SegmentNo, u64, Vec<u8>)> {
     let mut last = None;
     for info in reader.segments().ok()? {
         let mut bytes = vec![0; info.bytes as usize];
         let count = reader.read(info.segment, 0, &mut bytes).ok()?;
-        for (unit, from) in
-            bytes[..count].chunks_exact(UNIT_BYTES).zip((0_u64..).step_by(UNIT_BYTES))
-        {
-            if let Probe::Header(fields) = probe(unit)
-                && last.is_none_or(|(seq, _)| seq < fields.name.block_seq)
+        for from in (0..count).step_by(UNIT_BYTES) {
+            if let Probe::Header(fields) = probe(&bytes[from..])
+                && last.as_ref().is_none_or(|(seq, _)| *seq < fields.name.block_seq)
             {
-                let place = (info.segment, from, fields.block_bytes());
-                last = Some((fields.name.block_seq, place));
+                let block = bytes[from..count.min(from + fields.block_bytes())].to_vec();
+                last = Some((fields.name.block_seq, (info.segment, from as u64, block)));
             }
         }
     }
-    last.map(|(_, place)| place)
+    last.map(|(_, block)| block)
 }

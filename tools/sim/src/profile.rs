@@ -5,17 +5,19 @@
 //! Not here: when what happens (world.rs).
 
 use crate::faults::Fault;
+use crate::habits::Habits;
 use crate::random::Random;
 use gavel_contract::{
-    AckRule, BookPlan, JournalPlan, Plan, RetransmitPlan, RingPlan, SessionPlan, SymbolSpec,
+    AckRule, BookPlan, JournalPlan, Plan, ReportStorePlan, RetransmitPlan, RingPlan, SessionPlan,
+    SnapshotPlan, SymbolSpec,
 };
 use gavel_types::{Price, Qty, SymbolId};
 
 /// Instruments of a world.
 pub const SYMBOLS: u32 = 3;
 
-/// Most sessions of a world.
-const SESSIONS_MAX: u32 = 8;
+/// Bytes of a chunk of the windows.
+const CHUNK_BYTES: usize = 8 << 10;
 
 /// A kind of world.
 #[derive(Clone, Copy, Debug)]
@@ -34,10 +36,31 @@ pub struct Profile {
     pub fault_one_in_steps: u64,
     /// How often each fault is the one.
     pub faults: &'static [(Fault, u32)],
-    /// Rings, sockets and retransmission windows are as small as they may be: history may be lost,
-    /// if the client is told.
+    /// Longest time in which nobody submits anything (ns).
+    pub quiet_ns: u64,
+    /// Longest jump of time while nobody has anything to do then (ns).
+    pub jump_ns: u64,
+    /// How its clients live.
+    pub habits: Habits,
+    /// Rings, sockets and windows are as small as they may be.
     pub is_tight: bool,
+    /// Reports may be lost, if the client is told: little is stored of them, and calls to files
+    /// fail.
+    pub is_lossy: bool,
 }
+
+/// In worlds of a minute.
+const QUIET_NS: u64 = 1_500_000_000;
+const JUMP_NS: u64 = 20_000_000;
+
+/// In worlds of a minute.
+const LIVELY: Habits = Habits {
+    leaves_one_in: 300,
+    away_ns: 1_000_000_000,
+    finishes_one_in: 800,
+    cod_window_ms: 1_000,
+    is_forgotten: false,
+};
 
 const ALL_FAULTS: &[(Fault, u32)] = &[
     (Fault::CrashNode, 2),
@@ -51,6 +74,23 @@ const ALL_FAULTS: &[(Fault, u32)] = &[
     (Fault::ClientStalls, 4),
     (Fault::AgentSleeps, 6),
     (Fault::ClockSteps, 2),
+    (Fault::SnapshotRots, 2),
+];
+
+const FILE_FAULTS_TOO: &[(Fault, u32)] = &[
+    (Fault::CrashNode, 2),
+    (Fault::CrashAtCall, 6),
+    (Fault::StopNode, 1),
+    (Fault::WriteFails, 1),
+    (Fault::SlowDisk, 4),
+    (Fault::FullDisk, 3),
+    (Fault::CutConnection, 6),
+    (Fault::ClientDies, 5),
+    (Fault::ClientStalls, 4),
+    (Fault::AgentSleeps, 6),
+    (Fault::ClockSteps, 2),
+    (Fault::SnapshotRots, 2),
+    (Fault::FileCallFails, 6),
 ];
 
 /// All profiles; the first is the one that runs unless another is named.
@@ -63,7 +103,11 @@ pub const PROFILES: &[Profile] = &[
         seconds: 60,
         fault_one_in_steps: 8_000,
         faults: ALL_FAULTS,
+        quiet_ns: QUIET_NS,
+        jump_ns: JUMP_NS,
+        habits: LIVELY,
         is_tight: false,
+        is_lossy: false,
     },
     Profile {
         name: "calm",
@@ -73,7 +117,11 @@ pub const PROFILES: &[Profile] = &[
         seconds: 60,
         fault_one_in_steps: 8_000,
         faults: &[],
+        quiet_ns: QUIET_NS,
+        jump_ns: JUMP_NS,
+        habits: LIVELY,
         is_tight: false,
+        is_lossy: false,
     },
     Profile {
         name: "crash",
@@ -82,8 +130,17 @@ pub const PROFILES: &[Profile] = &[
         commands: 5_000,
         seconds: 60,
         fault_one_in_steps: 3_000,
-        faults: &[(Fault::CrashNode, 1), (Fault::CrashAtCall, 8), (Fault::WriteFails, 1)],
+        faults: &[
+            (Fault::CrashNode, 1),
+            (Fault::CrashAtCall, 8),
+            (Fault::WriteFails, 1),
+            (Fault::SnapshotRots, 1),
+        ],
+        quiet_ns: QUIET_NS,
+        jump_ns: JUMP_NS,
+        habits: LIVELY,
         is_tight: false,
+        is_lossy: false,
     },
     Profile {
         name: "clients",
@@ -97,8 +154,13 @@ pub const PROFILES: &[Profile] = &[
             (Fault::ClientDies, 6),
             (Fault::ClientStalls, 4),
             (Fault::CrashAtCall, 1),
+            (Fault::SnapshotRots, 1),
         ],
+        quiet_ns: QUIET_NS,
+        jump_ns: JUMP_NS,
+        habits: LIVELY,
         is_tight: false,
+        is_lossy: false,
     },
     Profile {
         name: "single",
@@ -108,17 +170,59 @@ pub const PROFILES: &[Profile] = &[
         seconds: 60,
         fault_one_in_steps: 6_000,
         faults: ALL_FAULTS,
+        quiet_ns: QUIET_NS,
+        jump_ns: JUMP_NS,
+        habits: Habits { finishes_one_in: 0, cod_window_ms: 0, ..LIVELY },
         is_tight: false,
+        is_lossy: false,
     },
     Profile {
         name: "tight",
-        about: "as storm, with the smallest rings, sockets and windows",
+        about: "as storm, with the smallest rings, sockets and windows, and files that fail",
         clients: 5,
         commands: 5_000,
         seconds: 60,
         fault_one_in_steps: 8_000,
-        faults: ALL_FAULTS,
+        faults: FILE_FAULTS_TOO,
+        quiet_ns: QUIET_NS,
+        jump_ns: JUMP_NS,
+        habits: LIVELY,
         is_tight: true,
+        is_lossy: true,
+    },
+    Profile {
+        name: "day",
+        about: "24 hours: sessions come, go, finish, are forgotten; crashes every hour or so",
+        clients: 8,
+        commands: 5_000,
+        seconds: 24 * 60 * 60,
+        fault_one_in_steps: 30_000,
+        faults: ALL_FAULTS,
+        quiet_ns: 600_000_000_000,
+        jump_ns: 2_500_000_000,
+        habits: Habits {
+            leaves_one_in: 40,
+            away_ns: 3 * 60 * 60 * 1_000_000_000,
+            finishes_one_in: 100,
+            cod_window_ms: 10_000,
+            is_forgotten: true,
+        },
+        is_tight: false,
+        is_lossy: false,
+    },
+    Profile {
+        name: "countdown",
+        about: "short worlds, so that each of their storage calls can fail in turn",
+        clients: 2,
+        commands: 300,
+        seconds: 1,
+        fault_one_in_steps: 8_000,
+        faults: &[(Fault::CrashNode, 1), (Fault::StopNode, 1)],
+        quiet_ns: QUIET_NS,
+        jump_ns: JUMP_NS,
+        habits: LIVELY,
+        is_tight: false,
+        is_lossy: true,
     },
 ];
 
@@ -127,6 +231,20 @@ impl Profile {
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         PROFILES.iter().find(|profile| profile.name == name)
+    }
+
+    /// Most sessions at one time. One that is finished, or left with live orders, is kept for long.
+    fn sessions_max(&self) -> u32 {
+        match (self.is_tight, self.habits.is_forgotten) {
+            (_, true) => 256,
+            (true, false) => 16,
+            (false, false) => 32,
+        }
+    }
+
+    /// So short that a snapshot is seldom due.
+    fn is_short(&self) -> bool {
+        self.commands < 1_000
     }
 
     /// The node's limits in a world of this profile.
@@ -159,23 +277,26 @@ impl Profile {
                 symbols: (1..=SYMBOLS).map(symbol).collect(),
                 orders_max: if self.is_tight { 64 } else { 1_024 },
                 levels_max: 64,
-                sessions_max: SESSIONS_MAX,
+                sessions_max: self.sessions_max(),
             },
             session: SessionPlan {
-                sessions_max: SESSIONS_MAX,
+                sessions_max: self.sessions_max(),
                 connections_max: 12,
                 keepalive_min_ms: 100,
                 keepalive_max_ms: 10_000,
                 establish_timeout_ms: 2_000,
                 cod_window_max_ms: 10_000,
-                idle_expiry_ms: 0,
-                throttle_per_s: 0,
-                throttle_burst: 1,
+                idle_expiry_ms: if self.habits.is_forgotten { 3_600_000 } else { 0 },
+                throttle_per_s: if random.one_in(4) { 1 << random.between(6, 12) } else { 0 },
+                throttle_burst: random.between(1, 200) as u32,
                 needs_credentials: false,
             },
             retransmit: RetransmitPlan {
-                pool_bytes: if self.is_tight { 128 << 10 } else { 8 << 20 },
-                chunk_bytes: 8 << 10,
+                pool_bytes: {
+                    let least = 2 * self.sessions_max() as usize * CHUNK_BYTES;
+                    if self.is_tight { least } else { least << random.below(2) }
+                },
+                chunk_bytes: CHUNK_BYTES,
                 lag_max_bytes: if self.is_tight { 8 << 10 } else { 32 << 10 },
             },
             journal: JournalPlan {
@@ -184,6 +305,16 @@ impl Profile {
                 blocks_in_flight_max: random.between(1, 8) as usize,
                 seal_after_ms: random.between(1, 50) as u32,
                 full_retry_ms: random.between(1, 50) as u32,
+            },
+            snapshot: SnapshotPlan {
+                every_records: if self.is_short() { 60 } else { random.between(40, 600) },
+                keep: random.between(1, 3) as u32,
+                retry_ms: random.between(1, 50) as u32,
+            },
+            reports: ReportStorePlan {
+                bytes_max: if self.is_lossy { 256 << 10 } else { 64 << 20 },
+                gather_bytes_max: (64 << 10) << random.below(4),
+                pages: random.between(1, 8) as usize,
             },
             ring,
             ack: AckRule::Local,

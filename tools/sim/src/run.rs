@@ -5,10 +5,12 @@
 //! Not here: the command line (main.rs).
 
 use crate::check::{Shared, Sights, Violation};
+use crate::countdown::{Countdown, FailCall};
 use crate::faults::FaultCounts;
 use crate::mutation::Mutation;
 use crate::profile::Profile;
 use crate::world::World;
+use gavel_contract::StoreFaultKind;
 use gavel_types::Nanos;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,6 +27,8 @@ pub struct Case {
     pub profile: &'static Profile,
     /// The planted bug, if any.
     pub mutation: Option<Mutation>,
+    /// The call of storage that fails, if any.
+    pub fails: Option<FailCall>,
 }
 
 /// What came of a world.
@@ -46,6 +50,10 @@ pub struct Outcome {
     pub faults: FaultCounts,
     /// What clients and starts met with.
     pub sights: Sights,
+    /// Calls of storage.
+    pub calls: u64,
+    /// What the call was for that failed, if it came to that.
+    pub failed: Option<&'static str>,
     /// The last events, if a rule did not hold.
     pub timeline: String,
 }
@@ -59,7 +67,8 @@ thread_local! {
 pub fn run(case: Case) -> Outcome {
     let checkers = Shared::default();
     RUNNING.with(|running| *running.borrow_mut() = Some((case, checkers.clone())));
-    let mut world = World::new(case.seed, case.profile, case.mutation, checkers.clone());
+    let countdown = Countdown::new(case.fails);
+    let mut world = World::new(case, countdown.clone(), checkers.clone());
     let ended = catch_unwind(AssertUnwindSafe(|| world.run()));
     RUNNING.with(|running| *running.borrow_mut() = None);
     let violation = match ended {
@@ -75,6 +84,8 @@ pub fn run(case: Case) -> Outcome {
         faults: world.faults().clone(),
         sights: checkers.borrow().sights.clone(),
         timeline: violation.as_ref().map_or(String::new(), |_| checkers.borrow().timeline.lines()),
+        calls: countdown.calls(),
+        failed: countdown.failed(),
         violation,
     };
     // A node that panicked is left as it is: what it holds is of no use.
@@ -104,9 +115,10 @@ impl Case {
     /// How to play it again.
     #[must_use]
     pub fn command(&self) -> String {
-        let Self { seed, profile, mutation } = self;
+        let Self { seed, profile, mutation, fails } = self;
         let mutate = mutation.map_or(String::new(), |m| format!(" --mutate {}", m.name()));
-        format!("cargo xtask sim --profile {} --seeds 1 --from {seed}{mutate}", profile.name)
+        let fails = fails.map_or(String::new(), |fails| format!(" {}", fails.option()));
+        format!("cargo xtask sim --profile {} --seeds 1 --from {seed}{mutate}{fails}", profile.name)
     }
 }
 
@@ -143,8 +155,52 @@ pub struct Found {
 pub fn hunt(mutation: Mutation, from: u64, seeds: u64) -> Option<Found> {
     let profile = Profile::named(mutation.profile()).expect("a mutation's profile is there");
     (from..from + seeds).find_map(|seed| {
-        let outcome = run(Case { seed, profile, mutation: Some(mutation) });
+        let outcome = run(Case { seed, profile, mutation: Some(mutation), fails: None });
         let Violation { checker, what } = outcome.violation?;
         (checker != ASSERTION).then_some(Found { seeds: seed - from + 1, checker, what })
     })
+}
+
+/// What failing every call of a world came to.
+#[derive(Clone, Debug, Default)]
+pub struct Swept {
+    /// Calls of storage of the world in which none fails.
+    pub calls: u64,
+    /// Worlds.
+    pub runs: u64,
+    /// By what it was for: calls that failed.
+    pub failed: Sights,
+    /// What clients and starts met with.
+    pub sights: Sights,
+    /// Worlds in which a rule did not hold.
+    pub violations: Vec<Outcome>,
+}
+
+/// Runs a seed again and again: in each world another call of storage fails, with each kind of
+/// fault, until no call is left. (The log's own faults are the process's end; files' are not.)
+#[must_use]
+pub fn sweep(seed: u64, profile: &'static Profile, each: &mut dyn FnMut(u64, u64)) -> Swept {
+    let mut swept = Swept::default();
+    let whole = run(Case { seed, profile, mutation: None, fails: None });
+    swept.calls = whole.calls;
+    swept.runs = 1;
+    if whole.violation.is_some() {
+        swept.violations.push(whole);
+        return swept;
+    }
+    for call in 1..=swept.calls {
+        for kind in [StoreFaultKind::Io, StoreFaultKind::Full] {
+            let fails = Some(FailCall { call, kind });
+            let outcome = run(Case { seed, profile, mutation: None, fails });
+            let what = outcome.failed.expect("worlds are the same up to the call that fails");
+            swept.failed.see(what);
+            swept.sights.add(&outcome.sights);
+            swept.runs += 1;
+            if outcome.violation.is_some() {
+                swept.violations.push(outcome);
+            }
+        }
+        each(call, swept.calls);
+    }
+    swept
 }

@@ -75,6 +75,21 @@ pub enum Happened {
         /// How.
         what: String,
     },
+    /// A snapshot was announced.
+    Snapshot {
+        /// Of the state after this record.
+        index: u64,
+    },
+    /// The log's head was given up.
+    GivenUp {
+        /// The segments below.
+        below: u64,
+    },
+    /// The shadow has something to say.
+    Shadow {
+        /// What.
+        what: String,
+    },
     /// The world did something to somebody.
     Fault {
         /// What.
@@ -111,6 +126,12 @@ impl Happened {
             }
             Self::Started { incarnation, last, cut } => {
                 words([9, *incarnation, *last, cut.len() as u64]);
+            }
+            Self::Snapshot { index } => words([10, *index, 0, 0]),
+            Self::GivenUp { below } => words([11, *below, 0, 0]),
+            Self::Shadow { what } => {
+                words([12, what.len() as u64, 0, 0]);
+                hash.update(what.as_bytes());
             }
         }
     }

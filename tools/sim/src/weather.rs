@@ -8,6 +8,7 @@
 use crate::faults::Fault;
 use crate::timeline::Happened;
 use crate::world::World;
+use gavel_contract::{FileName, StoreFaultKind};
 use gavel_types::Nanos;
 
 const SLOW_DISK_NS: u64 = 3_000_000_000;
@@ -17,6 +18,8 @@ const STALLED_CLIENT_NS: u64 = 5_000_000_000;
 const SLEEP_NS: u64 = 1_500_000_000;
 const CLOCK_STEP_NS: u64 = 2_000_000_000;
 const STOP_NS: u64 = 600_000_000;
+/// Calls to files until one fails, at most.
+const FAILING_CALLS: u64 = 40;
 /// Port calls until a crash, at most.
 const CRASH_CALLS: u64 = 24;
 
@@ -64,6 +67,20 @@ impl World {
             Fault::FullDisk => {
                 self.full_until = self.soon(FULL_DISK_NS);
                 self.disk.set_full(u32::MAX);
+                // Reports that find no room may be lost, if that is legal.
+                self.disk.set_files_full(self.profile.is_lossy);
+            }
+            Fault::FileCallFails => {
+                let calls = self.random.below(FAILING_CALLS);
+                self.disk.fail_file_call_after(calls, StoreFaultKind::Io);
+            }
+            Fault::SnapshotRots => {
+                let Some(index) = self.snapshots.may_rot(&self.disk) else { return false };
+                let name = FileName::Snapshot(index);
+                let bytes = self.disk.file_bytes(name).map_or(0, |bytes| bytes.len() as u64);
+                let (at, bit) = (self.random.below(bytes), self.random.below(8) as u8);
+                self.snapshots.rot(index);
+                return self.disk.flip_file_bit(name, at, bit);
             }
             Fault::CutConnection => return self.clients[client].cut(&self.net),
             Fault::ClientDies => {

@@ -10,14 +10,16 @@
 //! Limits: [`STEPS_MAX`], [`CALM_NS`].
 //! Not here: what must hold (check/), what the weather brings (weather.rs).
 
-use crate::check::{Oracle, Shared, Verdict, Violation};
+use crate::check::{CLIENTS_MAX, Oracle, Shared, Snapshots, Verdict, Violation};
 use crate::client::{ClientLimits, SimClient, Turn};
+use crate::countdown::Countdown;
 use crate::faults::FaultCounts;
 use crate::mutation::Mutation;
 use crate::net::{Net, NetLimits};
-use crate::node::{AGENTS, Node, Start};
+use crate::node::{AGENTS, Node, SHADOW, Start};
 use crate::profile::Profile;
 use crate::random::Random;
+use crate::run::Case;
 use crate::timeline::Happened;
 use gavel_client::initiator::Now as ClientNow;
 use gavel_contract::{Now, Plan};
@@ -36,11 +38,12 @@ const IDLE_STEPS: u32 = 48;
 const DAWN: u64 = 1_700_000_000_000_000_000;
 /// Virtual time between two submissions of one of four clients in a busy stretch, at most (ns).
 const ACT_NS: u64 = 3_000_000;
-/// Longest busy and quiet stretch (ns).
+/// Longest busy stretch (ns).
 const BUSY_NS: u64 = 12_000_000;
-const QUIET_NS: u64 = 1_500_000_000;
 /// Time between the end of a process and the next start, at most (ns).
 const DOWN_NS: u64 = 400_000_000;
+/// An operator asks for a snapshot once in so many steps, on average.
+const ASK_ONE_IN_STEPS: u64 = 60_000;
 /// Steps between two draws of who is favoured.
 const FAVOUR_STEPS: u64 = 4_096;
 
@@ -66,7 +69,9 @@ pub struct World {
     disk_random: DiskRandom,
     client_random: Random,
     oracle: Oracle,
+    pub(crate) snapshots: Snapshots,
     mutation: Option<Mutation>,
+    countdown: Countdown,
     incarnation: u64,
     steps: u64,
     idle: u32,
@@ -83,12 +88,9 @@ pub(crate) const NEVER: Nanos = Nanos(u64::MAX);
 impl World {
     /// A world at its dawn: nothing runs yet.
     #[must_use]
-    pub fn new(
-        seed: u64,
-        profile: &'static Profile,
-        mutation: Option<Mutation>,
-        checkers: Shared,
-    ) -> Self {
+    pub fn new(case: Case, countdown: Countdown, checkers: Shared) -> Self {
+        let Case { seed, profile, mutation, .. } = case;
+        assert!(profile.clients <= CLIENTS_MAX, "clients have sessions of their own");
         let mut random = Random::new(seed);
         let plan = profile.plan(&mut random);
         let limits = NetLimits {
@@ -96,8 +98,9 @@ impl World {
             socket_bytes: profile.socket_bytes(&mut random),
         };
         let client_limits = ClientLimits {
-            history_may_be_lost: profile.is_tight,
+            history_may_be_lost: profile.is_lossy,
             act_ns: ACT_NS * profile.clients as u64 / 4,
+            habits: profile.habits,
         };
         let clients = (0..profile.clients)
             .map(|client| SimClient::new(client, client_limits, &mut random, mutation))
@@ -108,6 +111,7 @@ impl World {
             disk_random: DiskRandom::new(random.word()),
             client_random: random.split(),
             oracle: Oracle::new(&plan),
+            snapshots: Snapshots::new(&plan),
             profile,
             plan,
             random,
@@ -123,6 +127,7 @@ impl World {
             stalled_until: Nanos(0),
             full_until: Nanos(0),
             mutation,
+            countdown,
             incarnation: 0,
             steps: 0,
             idle: 0,
@@ -168,7 +173,7 @@ impl World {
         self.checkers.borrow_mut().timeline.at(self.steps, self.time);
         self.turn_of_the_world()?;
         let worked = match self.random.below(32) {
-            0..=18 => self.agent_turn(),
+            0..=18 => self.agent_turn()?,
             19..=22 => self.disk_turn(),
             23..=30 => self.client_turn(),
             _ => {
@@ -221,16 +226,22 @@ impl World {
         }
         if self.time >= self.full_until {
             self.disk.set_full(0);
+            self.disk.set_files_full(false);
             self.full_until = NEVER;
         }
         if self.time >= self.turns_at {
             self.is_busy = !self.is_busy;
-            let most = if self.is_busy { BUSY_NS } else { QUIET_NS };
+            let most = if self.is_busy { BUSY_NS } else { self.profile.quiet_ns };
             self.turns_at = Nanos(self.time.0 + 1 + self.random.below(most));
         }
         if self.steps.is_multiple_of(FAVOUR_STEPS) {
             self.favours = core::array::from_fn(|_| 1 << (2 * self.random.below(3)));
             self.is_in_order = self.random.one_in(3);
+        }
+        if self.random.one_in(ASK_ONE_IN_STEPS)
+            && let Some(node) = &mut self.node
+        {
+            node.ask_snapshot();
         }
         if self.is_storm
             && !self.profile.faults.is_empty()
@@ -248,22 +259,26 @@ impl World {
         Now { mono: Nanos(mono), utc: Nanos(utc) }
     }
 
-    fn agent_turn(&mut self) -> bool {
+    fn agent_turn(&mut self) -> Result<bool, Violation> {
         let agent = self.random.weighted(&self.favours);
         let now = self.now();
-        let Some(node) = &mut self.node else { return false };
+        let Some(node) = &mut self.node else { return Ok(false) };
         if self.time < self.asleep_until[agent] {
-            return false;
+            return Ok(false);
         }
         let (name, work) = node.turn(agent, now);
         if work > 0 {
             let happened = Happened::Worked { agent: name, work: work as u64 };
             self.checkers.borrow_mut().timeline.note(happened);
         }
+        if agent == SHADOW {
+            let Self { disk, checkers, oracle, snapshots, .. } = self;
+            node.watch_shadow(disk, checkers, oracle, snapshots)?;
+        }
         if node.crash().is_dead() || node.is_failed() {
             self.crash();
         }
-        work > 0
+        Ok(work > 0)
     }
 
     fn disk_turn(&mut self) -> bool {
@@ -293,7 +308,8 @@ impl World {
     fn jump(&mut self) {
         if self.idle >= IDLE_STEPS {
             self.idle = 0;
-            let most = if self.is_busy && self.is_storm { 100_000 } else { 20_000_000 };
+            let quiet = if self.is_storm { self.profile.jump_ns } else { 20_000_000 };
+            let most = if self.is_busy && self.is_storm { 100_000 } else { quiet };
             self.time.0 += self.random.below(most);
         }
     }
@@ -305,10 +321,16 @@ impl World {
             disk: &self.disk,
             net: &self.net,
             incarnation: self.incarnation,
+            now: self.now(),
             checkers: &self.checkers,
+            countdown: &self.countdown,
             mutation: self.mutation,
         };
-        self.node = Some(Node::start(&start, &mut self.oracle)?);
+        self.node = Node::start(&start, &mut self.oracle, &mut self.snapshots)?;
+        if self.node.is_none() {
+            // It is started again, as whatever watches over processes does.
+            self.crash();
+        }
         self.asleep_until = [Nanos(0); AGENTS];
         Ok(())
     }
@@ -333,6 +355,7 @@ impl World {
     fn clear_up(&mut self) {
         self.disk.set_stalled(false);
         self.disk.set_full(0);
+        self.disk.set_files_full(false);
         if self.stop_at != NEVER || self.node.as_ref().is_some_and(|node| node.crash().is_set()) {
             self.crash();
         }
@@ -348,25 +371,27 @@ impl World {
     fn is_at_rest(&self) -> bool {
         let Some(node) = &self.node else { return false };
         let (applied, durable) = node.progress();
-        let told = |(at, client): (usize, &SimClient)| {
-            client.is_at_rest() && client.next_report() == node.next_report(at)
+        let told = |client: &SimClient| {
+            client.is_at_rest() && client.delivery().next() == node.next_report(client.session())
         };
         self.idle >= IDLE_STEPS
             && applied == durable
+            && node.shadow_is_at_rest()
             && self.disk.pending() == 0
-            && self.clients.iter().enumerate().all(told)
+            && self.clients.iter().all(told)
     }
 
     fn unanswered(&self) -> Violation {
         let mut what = format!("{} s after the last fault", CALM_NS / 1_000_000_000);
         for client in &self.clients {
-            what += "; ";
-            what += &client.standing();
+            let made = self.node.as_ref().map_or(0, |node| node.next_report(client.session()));
+            what += &format!("; {}, of the node's {made}", client.standing());
         }
         match &self.node {
             Some(node) => {
                 let (applied, durable) = node.progress();
                 what += &format!("; the node applied {applied} and holds {durable}");
+                what += &format!(", its shadow {}", node.shadow_stands_at());
             }
             None => what += "; there is no node",
         }
@@ -383,7 +408,9 @@ impl World {
         node.agree(&self.oracle)?;
         let mut checkers = self.checkers.borrow_mut();
         checkers.ledger.confirm(&self.oracle)?;
-        for (at, client) in self.clients.iter().enumerate() {
+        self.oracle.finish()?;
+        for client in &self.clients {
+            let at = client.session();
             let session = checkers.ledger.session(at);
             if session.walked() != self.oracle.reports(at) {
                 return Err(Violation::new(
@@ -396,6 +423,7 @@ impl World {
                 ));
             }
             session.once.finish(client.life())?;
+            client.delivery().finish(self.oracle.reports(at))?;
         }
         if let [_] = &self.clients[..] {
             let replay = crate::replay::book_digest(&self.plan, &checkers.ledger.session(0).once);
@@ -408,6 +436,7 @@ impl World {
         }
         drop(checkers);
         self.crash();
-        self.start()
+        self.start()?;
+        if self.node.is_none() { self.start() } else { Ok(()) }
     }
 }

@@ -21,6 +21,9 @@ const TABLE: &[(Mutation, u64, &[&str])] = &[
     (Mutation::SdkRenumbers, 3, &["once"]),
     (Mutation::SdkForgets, 3, &["session", "once"]),
     (Mutation::SdkAlters, 3, &["replay"]),
+    (Mutation::DirectoryNotSynced, 10, &["survival", "oracle", "recovery"]),
+    (Mutation::SyncRetried, 10, &["durable"]),
+    (Mutation::TornTailTrusted, 10, &["recovery", "oracle"]),
 ];
 
 #[test]

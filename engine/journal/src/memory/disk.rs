@@ -27,6 +27,7 @@ pub(super) struct Faults {
     pub(super) lying: bool,
     pub(super) names_lying: bool,
     pub(super) write_after: Option<u64>,
+    pub(super) write: Option<LogWrite>,
     pub(super) prepares: Option<(u32, StoreFaultKind)>,
     pub(super) read: Option<(SegmentNo, u64)>,
     pub(super) list: bool,
@@ -115,6 +116,7 @@ impl Disk {
 
     fn complete_write(&mut self, write: LogWrite, bytes: Vec<u8>) -> LogDone {
         let fails = match &mut self.faults.write_after {
+            _ if self.faults.write == Some(write) => true,
             None => false,
             Some(0) => true,
             Some(writes) => {
@@ -135,7 +137,7 @@ impl Disk {
         if !fails {
             return LogDone::Written(write);
         }
-        self.faults.write_after = None;
+        (self.faults.write_after, self.faults.write) = (None, None);
         let what = format!("writing at {} of segment {}", write.offset_bytes, write.segment.0);
         LogDone::WriteFailed(write, fault(StoreFaultKind::Io, &what))
     }

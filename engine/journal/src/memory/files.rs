@@ -67,6 +67,7 @@ pub(super) struct Files {
     changes: Vec<(FileName, Option<Inode>)>,
     next: u64,
     calls: u64,
+    failed: u64,
     faults: FileFaults,
 }
 
@@ -74,7 +75,10 @@ impl Files {
     /// A call: fails if it is this one's turn, or if it needs room and there is none.
     fn call(&mut self, what: &str, name: FileName, needs_room: bool) -> Result<(), StoreFault> {
         self.calls += 1;
-        let failed = |kind| Err(fault(kind, &format!("{what} {name:?}")));
+        let mut failed = |kind| {
+            self.failed += 1;
+            Err(fault(kind, &format!("{what} {name:?}")))
+        };
         if let Some((calls, kind)) = &mut self.faults.after {
             if *calls == 0 {
                 let kind = *kind;
@@ -237,6 +241,12 @@ impl MemoryDisk {
     #[must_use]
     pub fn file_calls(&self) -> u64 {
         self.lock().files.calls
+    }
+
+    /// Calls that were made to fail.
+    #[must_use]
+    pub fn file_calls_failed(&self) -> u64 {
+        self.lock().files.failed
     }
 
     /// The call to files after so many more fails.

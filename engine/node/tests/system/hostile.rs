@@ -378,7 +378,7 @@ fn a_reader_that_never_reads_is_cut_off_and_catches_up() {
 #[test]
 fn what_a_small_window_has_lost_is_refused_with_the_oldest_that_is_there() {
     const ORDERS: u64 = 60_000;
-    let config = Config { lag_max_mib: 1, pool_mib: 4, ..Config::default() };
+    let config = Config { lag_max_mib: 1, pool_mib: 4, store_mib: 0, ..Config::default() };
     beside_a_healthy_client(&config, |node| {
         let mut client = Client::begin(node.address, S);
         for first in (1..=ORDERS).step_by(1_000) {
@@ -470,9 +470,9 @@ fn a_retransmission_may_be_left_at_any_moment() {
 
 /// Reports that are being sent again to a client that does not read make way for others' new ones.
 #[test]
-fn a_retransmission_that_falls_out_of_the_window_ends_the_connection() {
+fn without_a_store_a_retransmission_that_falls_out_of_the_window_ends_the_connection() {
     const QUERIES: u64 = 14_000;
-    let config = Config { lag_max_mib: 8, pool_mib: 32, ..Config::default() };
+    let config = Config { lag_max_mib: 8, pool_mib: 32, store_mib: 0, ..Config::default() };
     beside_a_healthy_client_on_one_thread_and_two(&config, |node| {
         let mut slow = Client::begin(node.address, S);
         fill_the_book(&mut slow);

@@ -14,4 +14,5 @@ mod hostile;
 mod memory;
 mod rules;
 mod session;
+mod snapshot;
 mod support;

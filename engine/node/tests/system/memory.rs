@@ -1,9 +1,11 @@
-//! All memory is taken at start.
+//! All memory is taken at start; what the shadow takes, once it follows.
 
+use crate::snapshot::wait_for_snapshots;
 use crate::support::{Client, Config, Place, say};
 
-/// What the resident set may grow by: stacks that are touched deeper, the C library's own.
-const GROWTH_MAX_BYTES: u64 = 2 << 20;
+/// What the resident set may grow by: stacks that are touched deeper, the C library's own, and what
+/// the shadow gathers (the 1 MiB that it may hold, and as much again while it grows).
+const GROWTH_MAX_BYTES: u64 = (2 + 2) << 20;
 
 const SESSIONS: u32 = 4;
 const ORDERS: u64 = 50_000;
@@ -32,6 +34,9 @@ fn two_hundred_thousand_orders_take_no_more_memory() {
     let node = place.start();
     let clients: Vec<Client> =
         (1..=SESSIONS).map(|session| Client::begin(node.address, session)).collect();
+    // A snapshot shows that the shadow follows, and has what it needs.
+    node.signal("USR1");
+    wait_for_snapshots(&place, 1);
     let before = node.resident_bytes();
     std::thread::scope(|scope| {
         for client in clients {

@@ -44,7 +44,7 @@ pub(super) struct Resend {
     pub(super) cursor: Cursor,
     pub(super) until: ReportNo,
     pub(super) envelope: Envelope,
-    /// What is to be said before its first frame, once that is there.
+    /// What is to be said before its first frame, once that has been fetched.
     pub(super) announce: Option<Announce>,
 }
 
@@ -210,7 +210,7 @@ impl Link {
             }
             return step;
         }
-        if !in_live_frame && self.is_resends_turn(windows) {
+        if !in_live_frame && self.is_resends_turn() {
             return self.turn_resend(windows, scratch, send);
         }
         self.turn_live(windows, send)
@@ -218,12 +218,12 @@ impl Link {
 
     /// The live flow goes on while the first frame of a retransmission is being fetched, unless it
     /// is to be fetched itself: one thing after the other.
-    fn is_resends_turn(&self, windows: &Windows) -> bool {
-        let Some((resend, (slot, _))) = self.resend.zip(self.live) else { return false };
-        resend.announce.is_none()
-            || self.behind.is_some()
-            || resend.cursor.number >= windows.oldest(slot)
-            || self.page_for(Flow::Resend, &resend.cursor)
+    fn is_resends_turn(&self) -> bool {
+        self.resend.is_some_and(|resend| {
+            resend.announce.is_none()
+                || self.behind.is_some()
+                || self.page_for(Flow::Resend, &resend.cursor)
+        })
     }
 
     /// True if the page at hand goes on where the flow's cursor is.

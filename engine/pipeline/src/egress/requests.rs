@@ -59,8 +59,8 @@ impl<P: Port> Egress<P> {
         }
     }
 
-    /// FIXP RetransmitRequest: one at a time, for reports that were sent and are still in the window
-    /// or stored. Whether they are stored only the shadow knows: if not, the refusal comes later.
+    /// FIXP RetransmitRequest: one at a time, for reports that were sent and are still in the
+    /// window or stored. Whether they are stored only the shadow knows: a refusal may come later.
     fn retransmit(&mut self, conn: ConnId, request: &RetransmitRequest, now: Nanos) {
         let Some(at) = self.open(conn) else { return };
         let link = &self.conns[at as usize];
@@ -81,12 +81,18 @@ impl<P: Port> Egress<P> {
         } else {
             None
         };
+        let here = self.windows.seek(slot, from);
         let stored = (from.0 >= 1 && !self.pages.is_off()).then_some(Cursor::outside(from));
-        let cursor = self.windows.seek(slot, from).or(stored);
-        match (refusal, until, cursor) {
+        match (refusal, until, here.or(stored)) {
             (None, Some(until), Some(cursor)) => {
                 let envelope = self.envelope(self.links.release.read().index);
-                let announce = Some(Announce { timestamp, from, count });
+                let announce = match here {
+                    Some(_) => None,
+                    None => Some(Announce { timestamp, from, count }),
+                };
+                if announce.is_none() {
+                    self.say(at, |out| server::retransmission(uuid, timestamp, from, count, out));
+                }
                 let link = &mut self.conns[at as usize];
                 link.resend = Some(Resend { cursor, until, envelope, announce });
                 link.is_catching_up = true;

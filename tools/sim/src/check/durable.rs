@@ -61,9 +61,7 @@ impl Durable {
             block.is_written = true;
         }
         while let Some(block) = self.blocks.front().filter(|block| block.is_written) {
-            let at = block.write.offset_bytes as usize;
-            let survives = disk.bytes(block.write.segment);
-            if survives[at..at + block.bytes.len()] != block.bytes {
+            if !disk.holds(block.write.segment, block.write.offset_bytes, &block.bytes) {
                 break;
             }
             self.sure = self.sure.max(block.last);

@@ -4,9 +4,12 @@
 //! |---|---|
 //! | durable | nothing that a record led to leaves before the record is surely on the disk |
 //! | ledger | what a client was told stays so: same number, same bytes, through every crash |
+//! | delivery | every report reaches the application once, in order, or is named to it as lost |
 //! | once | every message is answered once, in order, or the client is told that it never will be |
+//! | absence | orders of sessions that are away are cancelled when they asked for it, and not else |
 //! | conserve | no quantity appears or vanishes |
 //! | oracle | the log that survives says what the node's state must be |
+//! | snapshots | a snapshot is the state that the log gives, and what it needs is kept |
 //!
 //! (That everybody is answered in the end, and that recovery never refuses, the world itself says.)
 //!
@@ -14,17 +17,23 @@
 //! Invariants: a checker believes the disk and the wire, never the node.
 //! Not here: what makes things go wrong.
 
+mod absence;
 mod conserve;
+mod delivery;
 mod durable;
 mod ledger;
 mod once;
 mod oracle;
+mod snapshots;
 
+pub use absence::Absence;
 pub use conserve::Conserve;
+pub use delivery::Delivery;
 pub use durable::Durable;
 pub use ledger::Ledger;
 pub use once::{Asked, AskedFor, Once, Says, answer_of};
-pub use oracle::{Oracle, uuid};
+pub use oracle::{CLIENTS_MAX, Oracle, uuid};
+pub use snapshots::Snapshots;
 
 use crate::timeline::{Happened, Timeline};
 use gavel_journal::memory::MemoryDisk;

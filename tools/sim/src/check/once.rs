@@ -2,6 +2,8 @@
 //!
 //! A session's reports are walked in the order of their numbers. Each answers at most one message,
 //! which is found by kind and name: clients of the simulator never use a name twice, in no life.
+//! (The answer to OrderStatusRequest names the order and not the question: it answers the first
+//! that is open. A message that is refused is named by its number too.)
 //!
 //! Inputs -> outputs: messages as submitted, reports as received -> a verdict.
 //! Invariants: numbers that were applied ascend along the reports; none is both applied and burnt.
@@ -9,7 +11,7 @@
 //! Source: SAFETY 17; FIXP 1.1, idempotent flow.
 
 use super::{Verdict, Violation};
-use gavel_types::CancelReason;
+use gavel_types::{CancelReason, ClOrdId, OrderId};
 use gavel_wire::client::Application;
 use gavel_wire::server::SequencedBody;
 use std::collections::BTreeMap;
@@ -27,6 +29,10 @@ pub enum AskedFor {
     Replace,
     /// MarketDataRequest.
     MarketData,
+    /// OrderMassActionRequest.
+    MassAction,
+    /// OrderStatusRequest.
+    Status,
 }
 
 /// What identifies a message of a session.
@@ -34,7 +40,7 @@ pub enum AskedFor {
 pub struct Asked {
     /// Its kind.
     pub kind: AskedFor,
-    /// ClOrdID or MDReqID.
+    /// ClOrdID or MDReqID; of an OrderStatusRequest the order's, if it has one there.
     pub name: u64,
 }
 
@@ -50,6 +56,8 @@ impl Asked {
             Application::Cancel(request) => (AskedFor::Cancel, request.cl_ord_id.0),
             Application::Replace(request) => (AskedFor::Replace, request.cl_ord_id.0),
             Application::MarketData(query) => (AskedFor::MarketData, query.md_req_id.0),
+            Application::MassAction(request) => (AskedFor::MassAction, request.cl_ord_id.0),
+            Application::OrderStatus(query) => (AskedFor::Status, query.cl_ord_id.0),
             Application::Refused(_) => unreachable!("clients send what has a form"),
         };
         Self { kind, name }
@@ -61,8 +69,10 @@ impl Asked {
 pub enum Says {
     /// This one is answered.
     Answered(Asked),
-    /// The one of this name is refused, whatever it asked for.
-    Refused(u64),
+    /// The one of this number and this name is refused, whatever it asked for.
+    Refused(u64, u64),
+    /// A question for an order of these names is answered.
+    Status(ClOrdId, OrderId),
     /// These numbers never will be applied: from the first, up to the second (not included).
     Burnt(u64, u64),
     /// Nothing of any message.
@@ -92,11 +102,14 @@ pub fn answer_of(body: &SequencedBody<'_>) -> Says {
                 _ => return Says::Nothing,
             }
         }
-        SequencedBody::BusinessReject(reject) => return Says::Refused(reject.ref_id),
-        // No client of ours asks for these.
-        SequencedBody::MassAction(_) | SequencedBody::Status(_) | SequencedBody::Trade(_) => {
-            return Says::Nothing;
+        SequencedBody::MassAction(report) => (AskedFor::MassAction, report.cl_ord_id.0),
+        SequencedBody::Status(exec) => {
+            return Says::Status(exec.order.cl_ord_id, exec.order.order_id);
         }
+        SequencedBody::BusinessReject(reject) => {
+            return Says::Refused(reject.ref_seq.0, reject.ref_id);
+        }
+        SequencedBody::Trade(_) => return Says::Nothing,
     };
     Says::Answered(Asked { kind, name })
 }
@@ -108,13 +121,19 @@ struct Given {
     life: u32,
     message: Application,
     answered_by: Option<u64>,
+    is_refused: bool,
 }
+
+/// Names from here on are ours, for questions that have none.
+const NAMELESS: u64 = 1 << 63;
 
 /// The checker, of one session.
 #[derive(Debug, Default)]
 pub struct Once {
     /// By name.
     asked: BTreeMap<u64, Given>,
+    /// Questions without a name so far.
+    nameless: u64,
     /// By number of the client's flow: the name that was applied under it.
     applied: BTreeMap<u64, u64>,
     /// From -> until.
@@ -126,8 +145,12 @@ pub struct Once {
 impl Once {
     /// A client handed over a message.
     pub fn on_submit(&mut self, life: u32, seq: u64, message: Application) {
-        let Asked { kind, name } = Asked::of(&message);
-        let given = Given { kind, seq, life, message, answered_by: None };
+        let Asked { kind, mut name } = Asked::of(&message);
+        if kind == AskedFor::Status {
+            self.nameless += 1;
+            name = NAMELESS + self.nameless;
+        }
+        let given = Given { kind, seq, life, message, answered_by: None, is_refused: false };
         self.asked.entry(name).or_insert(given);
     }
 
@@ -137,8 +160,45 @@ impl Once {
             Says::Nothing => Ok(()),
             Says::Burnt(from, until) => self.on_burnt(number, from, until),
             Says::Answered(Asked { kind, name }) => self.on_answer(number, Some(kind), name),
-            Says::Refused(name) => self.on_answer(number, None, name),
+            Says::Refused(seq, name) => {
+                let by_name = self.asked.get(&name).filter(|given| given.seq == seq);
+                let name = match by_name {
+                    Some(_) => name,
+                    None => self.open_question(|given| given.seq == seq).unwrap_or(name),
+                };
+                self.on_answer(number, None, name)
+            }
+            Says::Status(cl_ord_id, order_id) => {
+                let asks = |given: &Given| match given.message {
+                    Application::OrderStatus(query) if query.order_id == OrderId(0) => {
+                        query.cl_ord_id == cl_ord_id
+                    }
+                    Application::OrderStatus(query) => query.order_id == order_id,
+                    _ => false,
+                };
+                match self.open_question(asks) {
+                    Some(name) => self.on_answer(number, Some(AskedFor::Status), name),
+                    None => fail(format!(
+                        "report {number} says how order {cl_ord_id} ({order_id}) stands, and nobody \
+                         asked"
+                    )),
+                }
+            }
         }
+    }
+
+    /// The first question without a name that can still be answered, of those.
+    fn open_question(&self, of_those: impl Fn(&Given) -> bool) -> Option<u64> {
+        let after = self.applied.last_key_value().map_or(0, |(seq, _)| *seq);
+        let can = |given: &Given| {
+            given.answered_by.is_none() && given.seq > after && !self.is_burnt(given.seq)
+        };
+        let open = self.asked.range(NAMELESS..).filter(|(_, given)| can(given) && of_those(given));
+        open.min_by_key(|(_, given)| given.seq).map(|(name, _)| *name)
+    }
+
+    fn is_burnt(&self, seq: u64) -> bool {
+        self.burnt.range(..=seq).next_back().is_some_and(|(_, until)| seq < *until)
     }
 
     fn on_burnt(&mut self, number: u64, from: u64, until: u64) -> Verdict {
@@ -153,6 +213,7 @@ impl Once {
     }
 
     fn on_answer(&mut self, number: u64, kind: Option<AskedFor>, name: u64) -> Verdict {
+        let is_refused = kind.is_none();
         let asked = self.asked.get_mut(&name);
         let asked = asked.filter(|given| kind.is_none_or(|kind| kind == given.kind));
         let Some(given) = asked else {
@@ -163,6 +224,7 @@ impl Once {
             return fail(format!("{kind:?} {name} is answered by report {first} and by {number}"));
         }
         given.answered_by = Some(number);
+        given.is_refused = is_refused;
         if let Some((last, other)) = self.applied.last_key_value()
             && *last >= seq
         {
@@ -188,10 +250,8 @@ impl Once {
 
     /// In the end: every message of the present life was answered, or burnt.
     pub fn finish(&self, life: u32) -> Verdict {
-        let is_burnt =
-            |seq: u64| self.burnt.range(..=seq).next_back().is_some_and(|(_, until)| seq < *until);
         let open = |given: &Given| {
-            given.life == life && given.answered_by.is_none() && !is_burnt(given.seq)
+            given.life == life && given.answered_by.is_none() && !self.is_burnt(given.seq)
         };
         if self.is_lossy {
             return Ok(());
@@ -204,9 +264,10 @@ impl Once {
         }
     }
 
-    /// What was applied, in the order of numbers.
+    /// What was applied, in the order of numbers, but for what was refused before it was.
     pub fn applied(&self) -> impl Iterator<Item = (u64, &Application)> + '_ {
-        self.applied.iter().map(|(seq, name)| (*seq, &self.asked[name].message))
+        let given = self.applied.iter().map(|(seq, name)| (*seq, &self.asked[name]));
+        given.filter(|(_, given)| !given.is_refused).map(|(seq, given)| (seq, &given.message))
     }
 }
 

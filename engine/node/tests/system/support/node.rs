@@ -20,6 +20,10 @@ pub(crate) struct Config {
     pub(crate) segment_mib: u32,
     /// Further lines of [sessions].
     pub(crate) sessions: String,
+    /// Snapshots after so many records; 0 for none but those asked for.
+    pub(crate) snapshot_every: u64,
+    /// Room for stored reports; 0 for none.
+    pub(crate) store_mib: u32,
     /// Who reads and who writes are on two threads, not on one.
     pub(crate) split: bool,
 }
@@ -49,6 +53,8 @@ impl Default for Config {
             lag_max_mib: 4,
             segment_mib: 4,
             sessions: String::new(),
+            snapshot_every: 0,
+            store_mib: 64,
             split: false,
         }
     }
@@ -64,6 +70,8 @@ impl Config {
             lag_max_mib,
             segment_mib,
             sessions,
+            snapshot_every,
+            store_mib,
             split: _,
         } = self;
         format!(
@@ -73,6 +81,8 @@ impl Config {
              [sessions]\nsessions_max = {sessions_max}\n{sessions}\n\
              [retransmit]\npool_mib = {pool_mib}\nlag_max_mib = {lag_max_mib}\n\
              [journal]\nsegment_mib = {segment_mib}\nfull_retry_ms = 20\n\
+             [snapshots]\nevery_records = {snapshot_every}\n\
+             [reports]\ngather_mib = 1\nstore_mib = {store_mib}\n\
              [book]\norders_max = 65536\nlevels_max = 1024\n"
         )
     }

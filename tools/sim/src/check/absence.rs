@@ -1,0 +1,178 @@
+//! Sessions that are away: their orders are cancelled when they asked for that, not before, not
+//! without a Tick, and none is left; and only who is away, and has nothing live, is forgotten.
+//!
+//! A naive twin of the session rules, of what times do alone: it knows connections, types, windows
+//! and live orders from records and reports, and nothing of the machine's deadlines.
+//!
+//! | record      | of the session                                                              |
+//! |-------------|-----------------------------------------------------------------------------|
+//! | Establish, accepted | it is back: nothing is due                                          |
+//! | Disconnect  | its type covers it: due after its window                                    |
+//! | AdminStart  | connected and type 1 or 3, or due already: due after its window from now    |
+//! | Tick        | what is due ends, each order with its reason; of others none                |
+//! | Negotiate, accepted, into a slot of another | that one was away long enough, with nothing live |
+//!
+//! Inputs -> outputs: records and their reports in log order -> verdicts.
+//! Source: DESIGN.md 3, SAFETY 21; the types are B3's.
+
+use super::{Verdict, Violation};
+use gavel_types::{
+    Body, CancelReason, ConnId, DisconnectCause, EstablishSession, LogRecord, Nanos, Report,
+    ReportBody, SessionSlot,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+const CHECKER: &str = "absence";
+
+/// A tick may come so late (ns), agents being stopped and clocks stepping.
+const LATE_NS: u64 = 20_000_000_000;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    conn: Option<ConnId>,
+    cod_type: u8,
+    window_ns: u64,
+    due: Option<Nanos>,
+    away_since: Nanos,
+    is_finished: bool,
+}
+
+/// The checker.
+#[derive(Debug, Default)]
+pub struct Absence {
+    sessions: BTreeMap<u32, Known>,
+    /// Live orders: OrderID -> session.
+    live: BTreeMap<u64, u32>,
+    idle_expiry_ns: u64,
+    /// Of the record that is being applied.
+    time: Nanos,
+    asked: Option<EstablishSession>,
+    /// Whose orders end with it.
+    ending: BTreeSet<u32>,
+    violation: Option<Violation>,
+}
+
+impl Absence {
+    /// A record is about to be applied.
+    pub fn on_record(&mut self, record: &LogRecord) {
+        self.time = record.stamp.time;
+        self.asked = None;
+        self.ending.clear();
+        let now = record.stamp.time;
+        match record.command.parse() {
+            Ok(Body::AdminStart(start)) => {
+                self.idle_expiry_ns = start.idle_expiry_ms.saturating_mul(1_000_000);
+                for known in self.sessions.values_mut() {
+                    let was_connected = known.conn.take().is_some();
+                    if (was_connected && known.cod_type & 1 != 0) || known.due.is_some() {
+                        known.due = Some(Nanos(now.0.saturating_add(known.window_ns)));
+                    }
+                    known.away_since = now;
+                }
+            }
+            Ok(Body::Establish(ask)) => self.asked = Some(*ask),
+            Ok(Body::Disconnect(gone)) => {
+                let bit = if gone.cause == DisconnectCause::Terminated { 2 } else { 1 };
+                let mut sessions = self.sessions.values_mut();
+                if let Some(known) = sessions.find(|known| known.conn == Some(gone.conn)) {
+                    known.conn = None;
+                    known.away_since = now;
+                    if known.cod_type & bit != 0 {
+                        known.due = Some(Nanos(now.0.saturating_add(known.window_ns)));
+                    }
+                }
+            }
+            Ok(Body::Finish(_)) => {
+                if let Some(known) = self.sessions.get_mut(&record.command.session.0) {
+                    known.is_finished |= known.conn.is_some();
+                }
+            }
+            Ok(Body::Tick) => {
+                let due = |known: &&mut Known| known.due.is_some_and(|due| due <= now);
+                for (slot, known) in &mut self.sessions {
+                    if due(&known) {
+                        known.due = None;
+                        self.ending.insert(*slot);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A report of that record.
+    pub fn on_report(&mut self, report: &Report) {
+        let slot = report.session;
+        match report.parse() {
+            Ok(ReportBody::NegotiationAccepted(accepted)) => self.on_negotiated(accepted.slot),
+            Ok(ReportBody::EstablishmentAccepted(accepted)) => {
+                let Some(ask) = self.asked else {
+                    return self.fail(format!("session {} is established by nobody", slot.0));
+                };
+                let known = self.sessions.entry(slot.0).or_default();
+                known.conn = Some(accepted.conn);
+                (known.cod_type, known.due) = (ask.cod_type, None);
+                known.window_ns = ask.cod_window_ms.saturating_mul(1_000_000);
+            }
+            Ok(ReportBody::New(exec)) if exec.order.leaves_qty.0 > 0 => {
+                self.live.insert(exec.order.order_id.0, slot.0);
+            }
+            Ok(ReportBody::Trade(exec)) if exec.order.leaves_qty.0 == 0 => {
+                self.live.remove(&exec.order.order_id.0);
+            }
+            Ok(ReportBody::Canceled(exec)) => {
+                self.live.remove(&exec.order.order_id.0);
+                let why = CancelReason::from_code(exec.order.detail);
+                let for_absence = why == Some(CancelReason::CancelOnDisconnect);
+                if for_absence && !self.ending.contains(&slot.0) {
+                    let order = exec.order.order_id;
+                    let known = self.sessions.get(&slot.0);
+                    self.fail(format!(
+                        "order {order} of session {} is cancelled for its absence at {:?}, and \
+                         nothing was due: {known:?}",
+                        slot.0, report.stamp
+                    ));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn on_negotiated(&mut self, slot: SessionSlot) {
+        let before = self.sessions.insert(slot.0, Known { away_since: self.time, ..Known::default() });
+        let Some(before) = before else { return };
+        let away_ns = self.time.since(before.away_since);
+        let long_enough = self.idle_expiry_ns > 0 && away_ns >= self.idle_expiry_ns;
+        if before.conn.is_some() || self.has_live(slot.0) || !(long_enough || before.is_finished) {
+            self.fail(format!("the session in slot {} is forgotten: {before:?}", slot.0));
+        }
+    }
+
+    fn has_live(&self, slot: u32) -> bool {
+        self.live.values().any(|owner| *owner == slot)
+    }
+
+    /// The record is applied.
+    pub fn on_applied(&mut self, record: &LogRecord) -> Verdict {
+        if let Some(slot) = self.ending.iter().copied().find(|slot| self.has_live(*slot)) {
+            let stamp = record.stamp;
+            self.fail(format!("session {slot} was due at {stamp:?}, and has live orders after it"));
+        }
+        self.violation.take().map_or(Ok(()), Err)
+    }
+
+    /// In the end, at this time of the log: nobody is overdue by much.
+    pub fn finish(&self, now: Nanos) -> Verdict {
+        let late = |known: &Known| known.due.is_some_and(|due| due.0.saturating_add(LATE_NS) < now.0);
+        match self.sessions.iter().find(|(_, known)| late(known)) {
+            None => Ok(()),
+            Some((slot, known)) => {
+                Err(Violation::new(CHECKER, format!("session {slot} is overdue at {now}: {known:?}")))
+            }
+        }
+    }
+
+    fn fail(&mut self, what: String) {
+        self.violation.get_or_insert(Violation::new(CHECKER, what));
+    }
+}
