@@ -162,11 +162,11 @@ impl Once {
             Says::Burnt(from, until) => self.on_burnt(number, from, until),
             Says::Answered(Asked { kind, name }) => self.on_answer(number, Some(kind), name),
             Says::Refused(seq, name) => {
+                let question = self.open_question(|given| given.seq == seq);
+                let life = |name: &u64| self.asked.get(name).map_or(0, |given| given.life);
                 let by_name = self.asked.get(&name).filter(|given| given.seq == seq);
-                let name = match by_name {
-                    Some(_) => name,
-                    None => self.open_question(|given| given.seq == seq).unwrap_or(name),
-                };
+                let by_name = by_name.map_or(0, |given| given.life);
+                let name = question.filter(|question| life(question) > by_name).unwrap_or(name);
                 self.on_answer(number, None, name)
             }
             Says::Status(cl_ord_id, order_id) => {

@@ -194,7 +194,9 @@ impl Snapshots {
         let is_kept = names.contains(&FileName::Snapshot(other));
         let needed = self.announced.get(&other).filter(|_| is_kept)?.end.segment;
         // One that was removed may be back after a crash, without the log that it needs.
-        let has_log = disk.reader().segments().ok()?.iter().any(|info| info.segment == needed);
+        let there = disk.reader().segments().ok()?;
+        let behind = there.iter().filter(|info| info.segment >= needed).count() as u64;
+        let has_log = there.last().is_some_and(|last| last.segment.0 + 1 == needed.0 + behind);
         (has_log && needed >= self.floor).then_some(newest)
     }
 
