@@ -18,8 +18,8 @@ const BURST_MAX: usize = 64;
 pub struct OpenLoop {
     flow: Flow,
     interval: Duration,
-    /// When each message that waits for its answer was to be sent, oldest first. The session answers
-    /// in order.
+    /// When each message that waits for its answer was to be sent, oldest first. The session
+    /// answers in order.
     waiting: VecDeque<Instant>,
     due: Instant,
 }

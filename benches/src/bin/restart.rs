@@ -1,9 +1,10 @@
 //! `restart`: how soon a node serves again that has so many orders in its log and a snapshot behind
 //! it, how fast it replays, and what a further GiB of memory costs a start.
 //!
-//! The log is written once, by a node that takes orders as fast as it can. Then nodes are started on
-//! it again and again: as it is (snapshot and tail), without its snapshots (replay of all of it, if
-//! the log is whole), and with more memory. What a node says of its stages is printed as it says it.
+//! The log is written once, by a node that takes orders as fast as it can. Then nodes are started
+//! on it again and again: as it is (snapshot and tail), without its snapshots (replay of all of it,
+//! if the log is whole), and with more memory. What a node says of its stages is printed as it says
+//! it.
 #![forbid(unsafe_code)]
 
 use anyhow::Result;

@@ -2,8 +2,8 @@
 //!
 //! Inputs -> outputs: its turn -> bytes on its socket; what it receives goes to the checkers first.
 //! Invariants: whatever ends a session for good is a violation, unless the client ended it, or was
-//! away for so long that it may be forgotten. A client's sessions follow each other: the next begins
-//! when one is finished, or lost.
+//! away for so long that it may be forgotten. A client's sessions follow each other: the next
+//! begins when one is finished, or lost.
 //! Limits: [`IN_FLIGHT_MAX`], [`READ_BYTES`].
 //! Not here: the session's rules (gavel-client), what is asked for (flow.rs).
 

@@ -1,5 +1,5 @@
-//! How a client lives: whether it takes its leave, finishes its sessions, and what it asks for while
-//! it is away.
+//! How a client lives: whether it takes its leave, finishes its sessions, and what it asks for
+//! while it is away.
 //!
 //! Inputs -> outputs: a profile's habits and a stream -> what one session does.
 //! Not here: how it does it (client.rs), what it trades (flow.rs).

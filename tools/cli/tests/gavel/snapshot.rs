@@ -39,7 +39,10 @@ fn what_a_node_left_is_shown_and_found_good() {
     for something in ["term", "time_ns", "file_bytes", "state_bytes", "needs_segment"] {
         assert!(newest[something].as_u64().unwrap() > 0, "{something} in {report}");
     }
-    assert_eq!(newest["file_bytes"].as_u64(), Some(found.last().unwrap().metadata().unwrap().len()));
+    assert_eq!(
+        newest["file_bytes"].as_u64(),
+        Some(found.last().unwrap().metadata().unwrap().len())
+    );
     assert!(newest["state_good"].is_null(), "inspect makes no state");
 
     let verify = ["snapshot", "verify", "log", "--config", "small.toml"];

@@ -214,8 +214,8 @@ impl Engine {
             }
             ReportBody::EstablishmentAccepted(body) if body.conn == conn.id => {
                 let (keepalive_ms, next) = (body.keepalive_ms, body.client_next_seq);
-                let is_finished = body.finished == 1;
-                conn.acceptor.on_established(report.session, keepalive_ms, next, is_finished);
+                let ended_at = (body.finished == 1).then_some(body.expected_seq);
+                conn.acceptor.on_established(report.session, keepalive_ms, next, ended_at);
                 conn.slot = Some(report.session);
                 encode(|out| server::establishment_ack(body, &[], out))
             }

@@ -9,7 +9,8 @@
 //!
 //! Inputs -> outputs: announcements and starts, the disk -> verdicts.
 //! Invariants: the disk is asked, not the node; the state is made by the naive machine.
-//! Not here: the reports that belong to a snapshot (once a client asks for them, the ledger judges).
+//! Not here: the reports that belong to a snapshot (once a client asks for them, the ledger
+//! judges).
 //! Source: SAFETY 2; ARCHITECTURE.md, recovery.
 
 use super::{Oracle, Verdict, Violation};
