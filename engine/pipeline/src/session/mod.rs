@@ -10,7 +10,7 @@
 //! | negotiated | Negotiate | expiry |
 //! | connected | Establish | Disconnect, AdminStart |
 //! | finished | FinishedSending, for ever | expiry |
-//! | about to lose its orders | a loss that its type covers | Establish, or a Tick past its window |
+//! | about to lose its orders | a loss that its type covers | Establish, or a Tick after it |
 //! | about to be forgotten | being away | Establish, or a Tick past its time with nothing live |
 //!
 //! **Cancel-on-disconnect** (B3's types): 0 never, 1 when the connection is lost, 2 when the client

@@ -10,10 +10,10 @@
 //! | Disconnect  | its type covers it: due after its window                                    |
 //! | AdminStart  | connected and type 1 or 3, or due already: due after its window from now    |
 //! | Tick        | what is due ends, each order with its reason; of others none                |
-//! | Negotiate, accepted, into a slot of another | that one was away long enough, with nothing live |
+//! | Negotiate, accepted, into another's slot | that one was away long enough, nothing live |
 //!
 //! Inputs -> outputs: records and their reports in log order -> verdicts.
-//! Source: DESIGN.md 3, SAFETY 21; the types are B3's.
+//! Source: SAFETY 21; the types are B3's.
 
 use super::{Verdict, Violation};
 use gavel_types::{

@@ -6,7 +6,7 @@
 //! | ledger | what a client was told stays so: same number, same bytes, through every crash |
 //! | delivery | every report reaches the application once, in order, or is named to it as lost |
 //! | once | every message is answered once, in order, or the client is told that it never will be |
-//! | absence | orders of sessions that are away are cancelled when they asked for it, and not else |
+//! | absence | orders of a session that is away are cancelled if it asked, and not else |
 //! | conserve | no quantity appears or vanishes |
 //! | oracle | the log that survives says what the node's state must be |
 //! | snapshots | a snapshot is the state that the log gives, and what it needs is kept |

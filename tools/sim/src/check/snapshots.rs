@@ -3,9 +3,9 @@
 //!
 //! | when                        | what must hold                                                |
 //! |-----------------------------|---------------------------------------------------------------|
-//! | one is announced            | a crash now would leave it, whole, and its state is the oracle's |
+//! | one is announced            | a crash now would leave it, whole; its state is the oracle's |
 //! | the log's head is given up  | nothing that the oldest of those to be kept needs             |
-//! | a process starts            | every snapshot is whole that did not rot; the newest of them is used |
+//! | a process starts            | every snapshot is whole that did not rot; the newest is used |
 //!
 //! Inputs -> outputs: announcements and starts, the disk -> verdicts.
 //! Invariants: the disk is asked, not the node; the state is made by the naive machine.

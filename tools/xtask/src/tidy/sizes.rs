@@ -16,7 +16,8 @@ const FILE_LINES_MAX: usize = 800;
 const COLUMNS_MAX: usize = 100;
 
 /// Files that may pass [`STORY_LINES_MAX`], each with its reason.
-const LONGER: &[(&str, &str)] = &[];
+const LONGER: &[(&str, &str)] =
+    &[("tools/sim/src/client.rs", "one client's life, whose parts share all of its state")];
 
 /// Checks all files.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
