@@ -22,7 +22,7 @@ pub trait Agent {
     /// Name in topologies, logs and metrics.
     fn name(&self) -> &'static str;
 
-    /// Does a bounded amount of work and returns how much there was (0 = idle). Never blocks,
-    /// never allocates after init.
+    /// Does a bounded amount of work and returns how much there was (0 = idle). On a hot tile it
+    /// never blocks, and never allocates after init; a housekeeping agent may, and says so.
     fn duty_cycle(&mut self, now: Now) -> usize;
 }

@@ -1,8 +1,8 @@
 //! The port for files beside the log (snapshots, stored reports), and the one that packs bytes.
 //!
 //! Used by housekeeping agents only, so calls may block, unlike those of the log's store: whoever
-//! writes a snapshot has nothing else to do, and every call is one step that can fail or be the last
-//! before a crash.
+//! writes a snapshot has nothing else to do, and every call is one step that can fail or be the
+//! last before a crash.
 
 use crate::{BadState, StoreFault};
 use alloc::vec::Vec;

@@ -13,6 +13,7 @@
 //! whatever stands for the process.
 
 /// What is done to a file or a directory.
+#[cfg_attr(not(feature = "faults"), expect(unreachable_pub, reason = "tests name steps"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
     /// Makes a directory.

@@ -1,6 +1,7 @@
 //! Files beside the log, on a real disk.
 
 use gavel_contract::{FileName, FileStore, StoreFaultKind, suite};
+use gavel_io::faults::{Failpoints, Failure};
 use gavel_io::files::{DataFiles, text};
 use gavel_types::Index;
 use std::os::unix::fs::PermissionsExt;
@@ -72,5 +73,60 @@ fn a_directory_that_is_not_there_is_named() {
     for fault in faults {
         assert_eq!(fault.kind, StoreFaultKind::Missing);
         assert!(fault.facts.contains(gone.to_str().unwrap()), "{fault}");
+    }
+}
+
+/// What a snapshot's writer does.
+fn write_one(files: &mut DataFiles) -> Result<(), gavel_contract::StoreFault> {
+    let (half, whole) = (FileName::SnapshotHalf(Index(3)), FileName::Snapshot(Index(3)));
+    files.create(half)?;
+    for _ in 0..6 {
+        files.append(half, &[7; 1 << 20])?;
+    }
+    files.sync(half)?;
+    files.rename(half, whole)?;
+    files.sync_directory()
+}
+
+/// Whichever operation fails: the fault says which file and why, nothing half-written has the name
+/// of a whole one, and the next attempt succeeds.
+#[test]
+fn whichever_operation_fails_a_name_stands_for_all_of_a_file() {
+    for (errno, kind) in [(libc::EIO, StoreFaultKind::Io), (libc::ENOSPC, StoreFaultKind::Full)] {
+        for takes_effect in [false, true] {
+            let mut failed = 0;
+            loop {
+                let directory = TempDir::new().unwrap();
+                let mut files = DataFiles::new(directory.path(), 0);
+                let failure = Failure { at: failed, errno, for_ever: false, takes_effect };
+                let points = Failpoints::watch(directory.path(), Some(failure));
+                let outcome = write_one(&mut files);
+                if points.failed().is_none() {
+                    outcome.unwrap();
+                    break;
+                }
+                failed += 1;
+                match outcome {
+                    // What was to be removed was not there, or its removal was not needed.
+                    Ok(()) => {}
+                    Err(fault) => {
+                        assert_eq!(fault.kind, kind, "{fault}");
+                        let place = directory.path().to_str().unwrap();
+                        assert!(fault.facts.contains(place), "{fault}");
+                    }
+                }
+                for info in files.list().unwrap() {
+                    let whole = info.name == FileName::Snapshot(Index(3));
+                    assert!(
+                        !whole || info.bytes == 6 << 20,
+                        "{info:?} after {:?}",
+                        points.failed()
+                    );
+                }
+                write_one(&mut files).unwrap();
+                assert_eq!(files.list().unwrap().len(), 1);
+            }
+            assert!(failed >= 10, "{failed}");
+        }
     }
 }

@@ -141,6 +141,37 @@ fn a_write_that_finds_no_space_fails_with_the_facts() {
 }
 
 #[test]
+fn a_start_needs_no_room_and_old_segments_are_used_again_without_any() {
+    for mode in MODES {
+        on_a_small_disk(|disk| {
+            let place = disk.join(format!("{mode:?}"));
+            let mut store = open(&place, mode);
+            assert_eq!(prepare(&mut store, 1), LogDone::Prepared(SegmentNo(1)));
+            assert_eq!(prepare(&mut store, 2), LogDone::Prepared(SegmentNo(2)));
+            drop(store);
+            let ballast = disk.join("ballast");
+            let _full = std::fs::write(&ballast, vec![1; 2 << 20]).unwrap_err();
+            for start in 2..5 {
+                let mut directory = LogDirectory::open(&place).unwrap();
+                assert_eq!(directory.next_incarnation().unwrap(), start);
+                let options = StoreOptions::new(1, 16 * PAGE, SEGMENT_BYTES);
+                let mut store = directory.store(&StoreOptions { mode, ..options }).unwrap();
+                assert_eq!(store.mode(), mode, "{:?}", store.notes());
+                let notes = store.notes().join("; ");
+                assert!(notes.contains("could not be tried out: the disk is full"), "{notes}");
+                assert_eq!(prepare(&mut store, 2), LogDone::Prepared(SegmentNo(2)));
+                store.submit(write(0, 16));
+                assert_eq!(wait(&mut store), LogDone::Written(write(0, 16)));
+                let LogDone::PrepareFailed(_, why) = prepare(&mut store, 3) else {
+                    panic!("there is no room")
+                };
+                assert_eq!(why.kind, StoreFaultKind::Full, "{why}");
+            }
+        });
+    }
+}
+
+#[test]
 fn a_read_only_disk_is_named() {
     on_a_small_disk(|disk| {
         let place = disk.join("log");

@@ -396,6 +396,105 @@ mod files {
         prepare(&mut store, 2);
     }
 
+    /// Names of the segments in a directory, by number.
+    fn numbers(place: &Path) -> Vec<u64> {
+        let found = SegmentReader::new(place).segments().unwrap();
+        found.iter().map(|info| info.segment.0).collect()
+    }
+
+    /// A store with segments 1 to 8 written, each full of its number, of which those up to 4 are
+    /// not open any more.
+    fn eight(place: &Path, freed_segments_max: usize) -> FileLogStore {
+        let mut directory = LogDirectory::open(place).unwrap();
+        directory.next_incarnation().unwrap();
+        let mut store = directory.store(&StoreOptions { freed_segments_max, ..options() }).unwrap();
+        for segment in 1..=8 {
+            prepare(&mut store, segment);
+            store.buffer(BufferId(0)).fill(segment as u8);
+            store.submit(page_write(0, segment, 0, 1));
+            wait(&mut store);
+        }
+        store
+    }
+
+    fn prepare_above(store: &mut FileLogStore, segment: u64, free_below: u64) {
+        store.prepare(SegmentNo(segment), SegmentNo(free_below));
+        assert_eq!(wait(store), LogDone::Prepared(SegmentNo(segment)));
+    }
+
+    #[test]
+    fn the_oldest_segment_that_is_not_needed_becomes_the_next_one_as_it_is() {
+        let place = tempfile::tempdir().unwrap();
+        let mut store = eight(place.path(), 9);
+        prepare_above(&mut store, 9, 4);
+        assert_eq!(numbers(place.path()), [2, 3, 4, 5, 6, 7, 8, 9]);
+        let found = read_segment(place.path(), 9, 16 * PAGE);
+        assert_eq!((found[0], found[PAGE], found.len()), (1, 0, 16 * PAGE), "what was in it");
+        store.buffer(BufferId(0)).fill(99);
+        store.submit(page_write(0, 9, 0, 1));
+        wait(&mut store);
+        assert_eq!(read_segment(place.path(), 9, PAGE), [99; PAGE]);
+        prepare_above(&mut store, 10, 4);
+        prepare_above(&mut store, 11, 4);
+        assert_eq!(numbers(place.path()), [4, 5, 6, 7, 8, 9, 10, 11]);
+        // Then one is made: nothing that is needed is taken.
+        prepare_above(&mut store, 12, 4);
+        assert_eq!(read_segment(place.path(), 12, PAGE), [0; PAGE]);
+        assert_eq!(read_segment(place.path(), 4, PAGE), [4; PAGE]);
+    }
+
+    #[test]
+    fn a_segment_that_is_open_for_writing_is_not_taken_whatever_the_bound_says() {
+        let place = tempfile::tempdir().unwrap();
+        let mut store = eight(place.path(), 9);
+        for segment in 9..=13 {
+            prepare_above(&mut store, segment, 8);
+        }
+        let there = numbers(place.path());
+        assert!(there.contains(&8), "{there:?}");
+        for segment in 5..8 {
+            let found = read_segment(place.path(), segment, PAGE);
+            assert!(found.is_empty() || found == [segment as u8; PAGE], "{segment}: {there:?}");
+        }
+        store.submit(page_write(0, 13, 3, 1));
+        assert!(matches!(wait(&mut store), LogDone::Written(_)));
+    }
+
+    #[test]
+    fn more_than_are_worth_keeping_are_removed_oldest_first_and_so_is_what_is_no_use() {
+        let place = tempfile::tempdir().unwrap();
+        let mut store = eight(place.path(), 1);
+        std::fs::write(place.path().join("wal-0000000000000000.seg"), [1; 100]).unwrap();
+        prepare_above(&mut store, 9, 5);
+        // Removed behind the answer; by the next one it is done.
+        prepare_above(&mut store, 9, 0);
+        assert_eq!(numbers(place.path()), [4, 5, 6, 7, 8, 9]);
+        drop(store);
+        assert_eq!(read_segment(place.path(), 9, PAGE), [1; PAGE]);
+    }
+
+    #[test]
+    fn a_segment_that_was_never_finished_is_removed_and_a_whole_one_is_not() {
+        let place = tempfile::tempdir().unwrap();
+        let mut store = eight(place.path(), 1);
+        prepare_above(&mut store, 9, 0);
+        drop(store);
+        for bytes in [0, 5_000] {
+            let path = place.path().join("wal-000000000000000a.seg");
+            std::fs::write(&path, vec![0; bytes]).unwrap();
+            let mut directory = LogDirectory::open(place.path()).unwrap();
+            directory.next_incarnation().unwrap();
+            let segment_bytes = options().segment_bytes;
+            let kept = directory.remove_unprepared(SegmentNo(9), segment_bytes).unwrap_err();
+            assert!(kept.facts.contains("is whole, and is not removed"), "{kept}");
+            directory.remove_unprepared(SegmentNo(10), segment_bytes).unwrap();
+            assert!(!path.exists());
+            let mut store = directory.store(&options()).unwrap();
+            prepare(&mut store, 10);
+            assert_eq!(read_segment(place.path(), 10, 1 << 20).len(), 16 * PAGE);
+        }
+    }
+
     #[test]
     #[should_panic(expected = "incarnation is durable before")]
     fn there_is_no_store_without_an_incarnation() {

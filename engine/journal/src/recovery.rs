@@ -24,14 +24,14 @@
 //! | too short for the point                             | refused        |
 //! | wrong length, not the last, or with a block in it   | refused        |
 //! | wrong length, the last, no block in it              | made again      |
-//! | right length behind the end, whatever it holds      | spare: used as it is |
-//! | two changed places; one copied over another         | as its blocks say: corrupt |
+//! | right length behind the end, whatever it holds      | used as it is  |
+//! | two changed places; one copied over another         | corrupt        |
 //! | cannot be listed or read                            | refused        |
 //!
-//! A start that met a fault before it got here (a directory that is another's, in use, read-only, or
-//! cannot be synced; no identity, or a damaged one) never read a block. A failed write or sync while
-//! running ends the process: its blocks are what the table finds. A clock that was set back changes
-//! nothing: stamps go on from the last record's.
+//! A start that met a fault before it got here (a directory that is another's, in use, read-only,
+//! or cannot be synced; no identity, or a damaged one) never read a block. A failed write or sync
+//! while running ends the process: its blocks are what the table finds. A clock that was set back
+//! changes nothing: stamps go on from the last record's.
 //!
 //! *What proves.* Every block says through which block the log was durable when it was issued. A
 //! block found behind the end, with a good header, of a process no older than the last block taken,
@@ -48,8 +48,8 @@
 //! within a new one carry its old stamps, so they can only make it look torn, never whole.
 //!
 //! *Blocks in a segment that is used again* have lower numbers than the block expected there, so
-//! they are neither taken nor proof. A segment is freed when a durable snapshot goes on above it, so
-//! the log had gone on above it; a segment is left only when it is full, to its last byte, with
+//! they are neither taken nor proof. A segment is freed when a durable snapshot goes on above it,
+//! so the log had gone on above it; a segment is left only when it is full, to its last byte, with
 //! blocks that were taken, as is every segment that a cut left blocks behind in. So whatever lies
 //! in a freed segment is part of the log below the point, with numbers below the point's.
 //!
@@ -57,8 +57,8 @@
 //! Invariants: a record is handed out only from a block that is whole and follows the one before.
 //! Reading changes nothing. The same bytes give the same answer.
 //! Limits: a block is at most [`BLOCK_BYTES_MAX`]; no allocation per record or block.
-//! Not here: repair, what a snapshot is (it keeps a [`LogPoint`]), whether what was read is durable:
-//! the rim syncs the segments and their names before they are scanned.
+//! Not here: repair, what a snapshot is (it keeps a [`LogPoint`]), whether what was read is
+//! durable: the rim syncs the segments and their names before they are scanned.
 //! Assumed: a sector is written whole or not at all. Rot of the very last blocks that also makes
 //! them look torn cannot be told from a tear until a later block marks them durable; the seal
 //! keeps that time short. The same holds for the loss of the last segments, all of them.

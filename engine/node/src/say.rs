@@ -71,7 +71,7 @@ pub(crate) fn recovered(start: &Start, handles: &Handles) {
         None if last.0 == 0 => tell!("  recovery    a new log"),
         None => tell!("  recovery    {last} records of the log{cut}"),
         Some(index) => tell!(
-            "  recovery    the snapshot of record {index}, and {} records of the log behind it{cut}",
+            "  recovery    the snapshot of record {index}, and {} records behind it{cut}",
             last.0 - index.0
         ),
     }

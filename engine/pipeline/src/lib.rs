@@ -28,6 +28,7 @@ pub mod snapshot;
 #[cfg(test)]
 mod testing;
 mod throttle;
+mod wires;
 
 pub use assemble::{Assembled, Assembly, Handles, Ports, SINGLE_NODE_TERM, assemble};
 pub use authenticator::{Authenticator, AuthenticatorLinks, CLAIMS_PER_CYCLE};

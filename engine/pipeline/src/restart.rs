@@ -1,12 +1,12 @@
 //! The way to a state: the newest snapshot that is good, and the log behind it.
 //!
-//! | snapshots                      | log                        | then                            |
-//! |--------------------------------|----------------------------|---------------------------------|
-//! | the newest is good             | whole from there on        | it and the log behind it        |
-//! | the newest is damaged          | whole from an older one on | the older one; the node says so |
-//! | all are damaged, or there is none | whole from its beginning | all of the log; the node says so |
-//! | all are damaged, or there is none | begins later            | refused                         |
-//! | of another configuration, or of another version than this build's | | refused              |
+//! | snapshots                   | log                         | then                           |
+//! |-----------------------------|-----------------------------|--------------------------------|
+//! | the newest is good          | whole from there on         | it, and the log behind it      |
+//! | the newest is damaged       | whole from an older one on  | the older one, and it is said  |
+//! | none is good                | whole from its beginning    | all of the log, and it is said |
+//! | none is good                | begins later                | refused                        |
+//! | one is of another build or configuration | -              | refused                        |
 //!
 //! Inputs -> outputs: files, a log, a way to make machines -> a machine that is where the log ends,
 //! and the reports that the log's tail made again.

@@ -25,7 +25,7 @@ pub(crate) enum Verb {
     Demo(DemoArgs),
     /// Kill the node at random moments under load, and check that everything acknowledged stands.
     Storm(StormArgs),
-    /// Inspect the log of a stopped node.
+    /// Inspect a log: of a stopped node, or a copy, whole or damaged.
     #[command(subcommand)]
     Journal(JournalVerb),
     /// Inspect the snapshots of a node, running or not.
@@ -40,7 +40,7 @@ impl Verb {
             Self::Replay(args) => args.json,
             Self::Demo(args) => args.json,
             Self::Storm(args) => args.json,
-            Self::Journal(JournalVerb::Digest { json, .. }) => *json,
+            Self::Journal(verb) => verb.is_json(),
             Self::Snapshot(verb) => verb.is_json(),
         }
     }

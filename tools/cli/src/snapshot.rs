@@ -1,8 +1,8 @@
 //! `gavel snapshot`: what the snapshots of a node hold, and whether a start could use them.
 //!
-//! Inputs -> outputs: a data directory, or a copy of one, or one snapshot -> what their headers say;
-//! to verify, with the configuration that they were taken under: every checksum, the state and its
-//! digest, and the log behind.
+//! Inputs -> outputs: a data directory, or a copy of one, or one snapshot -> what their headers
+//! say; to verify, with the configuration that they were taken under: every checksum, the state and
+//! its digest, and the log behind.
 //! Invariants: nothing is locked, and nothing is changed.
 //! Limits: memory of one machine, as configured.
 //! Not here: repair.

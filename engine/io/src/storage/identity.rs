@@ -1,8 +1,8 @@
 //! Who a directory belongs to: node id, format version, incarnation; in a small text file `meta`.
 //!
 //! Inputs -> outputs: a directory in; the identity out, and a new incarnation written back.
-//! Invariants: the file is replaced whole (written aside, synced, exchanged, directory synced), so a
-//! crash leaves the old one or the new one; an incarnation is durable before anybody hears of it.
+//! Invariants: the file is replaced whole (written aside, synced, exchanged, directory synced), so
+//! a crash leaves the old one or the new one; an incarnation is durable before anybody hears of it.
 //! The two files change places at each start, so that no start but the first two needs room: a node
 //! whose disk is full can be started.
 //! Limits: one version of the format.

@@ -22,7 +22,7 @@ const PLAN: JournalPlan = JournalPlan {
 const WITHIN: Duration = Duration::from_secs(60);
 
 /// What a node says by its intake, which is stopped.
-const NO_ROOM: &str = "intake stopped";
+pub(crate) const NO_ROOM: &str = "intake stopped";
 
 /// How a life ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

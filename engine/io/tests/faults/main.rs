@@ -105,6 +105,8 @@ fn nothing_is_lost_whichever_operation_the_device_fails() {
 #[test]
 fn nothing_is_lost_whichever_operation_finds_no_room() {
     let tally = storm(DurableMode::Thread, libc::ENOSPC, [1, 2, 2, 2]);
+    let says = |text: &String| text.contains("No space left on device") || text == life::NO_ROOM;
+    assert!(tally.texts.iter().all(says), "{:#?}", tally.texts);
     assert!(tally.unharmed > tally.runs / 10, "a disk without room for a moment is waited for");
 }
 

@@ -99,7 +99,7 @@ fn every_block_can_be_shown_the_bad_ones_too() {
     image.lose(&torn, [9, 10]);
     image.rot(&rotten, 300);
     let mut seen = Vec::new();
-    inspect::blocks(&mut image.disk.reader(), &mut |block| {
+    inspect::blocks(&mut image.disk.reader(), &mut |block, _| {
         seen.push((block.fields.name.block_seq, block.fields.first_index, block.damage));
     })
     .unwrap();

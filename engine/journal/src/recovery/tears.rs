@@ -1,8 +1,8 @@
 //! Every tear and every turned bit of a block, one by one: what is decided, and that no record is
 //! ever altered or lost in silence.
 //!
-//! Devices tear between sectors. A tear within one is beyond what the format assumes, and shows here
-//! all the same: it is cut, or refused, and never taken.
+//! Devices tear between sectors. A tear within one is beyond what the format assumes, and is tried
+//! here all the same: it is cut, or refused, and never taken.
 
 use super::{Corruption, Recovered, Refusal};
 use crate::tests::{Image, Placed};

@@ -176,8 +176,9 @@ impl Storm {
             scan_from(&self.disk, bytes, &oldest).map_err(|refusal| refusal.to_string())?;
         let (again, _) =
             scan_from(&self.disk, bytes, &newest).map_err(|refusal| refusal.to_string())?;
-        assert_eq!(again.point(), found.point(), "both snapshots lead to one end");
-        assert_eq!(again.cut, found.cut);
+        if (again.point(), again.cut) != (found.point(), found.cut) {
+            return Err("two snapshots lead to two ends".into());
+        }
         let before = self.appended.get(..oldest.last.index.0 as usize);
         let mut records = before.ok_or("a snapshot holds more than was appended")?.to_vec();
         records.extend(read);

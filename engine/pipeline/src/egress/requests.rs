@@ -59,8 +59,8 @@ impl<P: Port> Egress<P> {
         }
     }
 
-    /// FIXP RetransmitRequest: one at a time, for reports that were sent and are still in the window
-    /// or stored. Whether they are stored only the shadow knows: if not, the refusal comes later.
+    /// FIXP RetransmitRequest: one at a time, for reports that were sent and are still in the
+    /// window or stored. Whether they are stored only the shadow knows: a refusal may come later.
     fn retransmit(&mut self, conn: ConnId, request: &RetransmitRequest, now: Nanos) {
         let Some(at) = self.open(conn) else { return };
         let link = &self.conns[at as usize];

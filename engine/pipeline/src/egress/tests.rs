@@ -496,7 +496,7 @@ fn every_byte_comes_once_and_in_its_place_whatever_is_read_when() {
                     bench.tell(session, count);
                 }
                 1 if asked[at].is_none() => {
-                    // Of what was there when it connected, so it was sent, if not on this connection.
+                    // Of what was there when it connected: it was sent, if not on this one.
                     let end = first[at];
                     let from = 1 + random.below(end as usize) as u64;
                     let count = random.below((end - from + 1) as usize) as u64;

@@ -1,6 +1,6 @@
 //! Which snapshots are kept, and so which part of the log.
 //!
-//! Inputs -> outputs: the snapshots that there are -> those to be removed, the first segment needed.
+//! Inputs -> outputs: the snapshots that there are -> those to be kept, the first segment needed.
 //! Invariants: the newest `keep` that are known to be good are kept. The log is needed from the
 //! oldest of them on, and all of it while there are fewer.
 //! Not here: files.

@@ -11,8 +11,8 @@
 //! the operator and of egress -> snapshots, stored reports, `floor`, pages, news for the operator.
 //! Invariants: it applies only what is durable and committed (SAFETY 2). `floor` is never above the
 //! oldest snapshot that is kept, rises only when as many are kept as the Plan asks for, and only
-//! after their names are durable: whatever happens to the newest, an older one and the log behind it
-//! are there. A snapshot that cannot be written is given up, never the node; nothing here holds
+//! after their names are durable: whatever happens to the newest, an older one and the log behind
+//! it are there. A snapshot that cannot be written is given up, never the node; nothing here holds
 //! back an order.
 //! Limits: [`BLOCKS_PER_CYCLE`], [`FETCHES_PER_CYCLE`]; one machine of the Plan's size, the store's
 //! bounds.
@@ -218,7 +218,6 @@ where
     #[must_use]
     pub fn new(
         plan: &Plan,
-        configuration: u64,
         snapshot: Option<Index>,
         new_machine: N,
         ports: ShadowPorts<R, F, C>,
@@ -233,7 +232,7 @@ where
             snapshot: plan.snapshot,
             reports: plan.reports,
             segment_bytes: plan.journal.segment_bytes,
-            configuration,
+            configuration: crate::configuration(plan),
         };
         Self {
             new_machine,

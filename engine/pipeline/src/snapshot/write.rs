@@ -14,9 +14,9 @@ pub(crate) struct Written {
     pub(crate) file_bytes: u64,
 }
 
-/// Writes a snapshot: half of one first, which gets its name when it is durable. (The name itself is
-/// once the directory is synced.) `save` puts the state; between chunks `meanwhile` gets a turn, so
-/// that nobody waits for a long snapshot.
+/// Writes a snapshot: half of one first, which gets its name when it is durable. (The name itself
+/// is once the directory is synced.) `save` puts the state; between chunks `meanwhile` gets a turn,
+/// so that nobody waits for a long snapshot.
 ///
 /// # Errors
 /// [`StoreFault`]: what there is of it then is to be removed.

@@ -4,7 +4,7 @@ use super::{Tally, uuid};
 use crate::fetch::{Fetch, Fetched};
 use crate::session::Sessioned;
 use crate::snapshot::Plain;
-use crate::{Shadow, ShadowLinks, ShadowNews, ShadowPorts, configuration};
+use crate::{Shadow, ShadowLinks, ShadowNews, ShadowPorts};
 use gavel_contract::{
     AckRule, Agent, BookPlan, JournalPlan, Machine, Now, Outbox, Plan, Progress, ReportStorePlan,
     RetransmitPlan, RingPlan, SessionPlan, SnapshotPlan,
@@ -194,9 +194,8 @@ impl LogRig {
             news: news_in,
         };
         let ports = ShadowPorts { log: disk.reader(), files: disk.files(), codec: Plain };
-        let given = configuration(&plan);
         let make: fn() -> Tally = Tally::default;
-        let shadow = Shadow::new(&plan, given, snapshot, make, ports, links);
+        let shadow = Shadow::new(&plan, snapshot, make, ports, links);
         let next = scanned.last.index.next();
         Self {
             plan,

@@ -325,6 +325,8 @@ fn name_of(message: &Application) -> u64 {
         Application::Cancel(request) => request.cl_ord_id.0,
         Application::Replace(request) => request.cl_ord_id.0,
         Application::MarketData(query) => query.md_req_id.0,
+        Application::MassAction(request) => request.cl_ord_id.0,
+        Application::OrderStatus(query) => query.cl_ord_id.0,
         Application::Refused(refused) => refused.ref_id,
     }
 }

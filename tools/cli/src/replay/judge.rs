@@ -323,6 +323,9 @@ impl Judge {
                 self.forget(reject.ref_id);
             }
             SequencedBody::MarketData(snapshot) => self.on_book(index, snapshot),
+            SequencedBody::MassAction(_) | SequencedBody::Status(_) => {
+                self.note(|| "an answer to what was never asked".into());
+            }
             SequencedBody::NotApplied(burnt) => {
                 self.tally.rejects += burnt.count;
                 self.note(|| format!("{} messages from {} never arrived", burnt.count, burnt.from));

@@ -1,7 +1,9 @@
 //! `gavel` as outsiders call it: real processes, real TCP, a real disk.
 #![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
+mod journal;
 mod replay;
+mod snapshot;
 mod verbs;
 
 use serde_json::Value;

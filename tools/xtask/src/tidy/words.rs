@@ -29,6 +29,7 @@ const NAMING: &[&str] = &["fn", "struct", "enum", "union", "trait", "mod", "type
 const SLEEPERS: &[(&str, &str)] = &[
     ("engine/io/examples/durable_modes.rs", "a nap is one of the idle strategies that it measures"),
     ("tools/cli/src/pause.rs", "the pause of a driver that polls; its head says where and why"),
+    ("engine/io/src/files.rs", "a bound on speed, if the operator set one; nothing to wait on"),
     ("engine/io/tests/tcp.rs", "real time between a real socket's events is what is tested"),
     ("tools/client/src/client.rs", "the pause between two attempts to connect; nothing to wait on"),
 ];

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! reports -> gathered, a session at a time -> chunk -> Reports(n), Reports(n + 1), ...
-//!                                                      | chunk of A | chunk of C | chunk of A | ...
+//!                                              | chunk of A | chunk of C | chunk of A | ...
 //! snapshot: every chunk written, every file synced, then the snapshot; then a new file begins
-//! start:    files behind the snapshot's are removed, for their reports are made again from the log
+//! start:    files behind the snapshot's are removed: their reports are made again from the log
 //! ```
 //!
-//! Inputs -> outputs: the shadow's reports, encoded as egress encodes them -> pages of whole frames.
+//! Inputs -> outputs: the shadow's reports, encoded as egress encodes them -> pages of whole
+//! frames.
 //! Invariants: what is here of a session is a row of numbers without a gap that ends with its
 //! newest report. With a snapshot, the store holds every report up to it (but for what the bound or
 //! a fault took, oldest first, and said so): also with an older one, after falling back.

@@ -1,4 +1,4 @@
-//! `gavel journal`: what a stopped node's log says.
+//! `gavel journal digest`: the state at the end of a stopped node's log.
 //!
 //! Inputs -> outputs: a log directory and the configuration that it was written under -> digests.
 //! Invariants: the log is locked while it is read, and nothing of it is changed but leftovers of a
@@ -6,33 +6,22 @@
 //! Limits: memory of one machine, as configured.
 //! Not here: repair.
 
+use super::DigestArgs;
 use crate::outcome::Outcome;
 use anyhow::{Context, Result, bail, ensure};
 use gavel_book::Book;
 use gavel_config::Settings;
 use gavel_contract::{Machine, Outbox, Progress};
+use gavel_io::clock::SystemClock;
+use gavel_io::codec::Zstd;
+use gavel_io::files::DataFiles;
 use gavel_io::storage::LogDirectory;
 use gavel_journal::recovery::{self, LogPoint};
 use gavel_pipeline::session::Sessioned;
+use gavel_pipeline::{configuration, snapshot};
 use gavel_types::Report;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
-
-/// What `gavel journal` is told.
-#[derive(Clone, Debug, clap::Subcommand)]
-pub(crate) enum JournalVerb {
-    /// Replay the log of a stopped node, and print the digests of where it ends.
-    Digest {
-        /// The node's data directory.
-        dir: PathBuf,
-        /// The node's configuration file, if it has one: sizes and symbols must be the same.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-        /// Print one line of JSON.
-        #[arg(long)]
-        json: bool,
-    },
-}
+use std::path::Path;
 
 /// Where a log ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -45,7 +34,7 @@ pub struct LogDigest {
     pub last_index: u64,
     /// Term of the last record.
     pub last_term: u64,
-    /// Blocks of the log, seals among them.
+    /// Blocks read, seals among them: of the log behind the snapshot, if there is one.
     pub blocks: u64,
     /// Sessions ever negotiated.
     pub sessions: u64,
@@ -57,10 +46,9 @@ pub struct LogDigest {
 ///
 /// # Errors
 /// If the log cannot be read, or must not be served.
-pub(crate) fn run(verb: &JournalVerb) -> Result<Outcome> {
-    let JournalVerb::Digest { dir, config, json } = verb;
-    let digest = digest(dir, &settings(config.as_deref())?)?;
-    if *json {
+pub(super) fn run(args: &DigestArgs) -> Result<Outcome> {
+    let digest = digest(&args.dir, &settings(args.config.as_deref())?)?;
+    if args.json {
         println!("{}", serde_json::to_string(&digest)?);
         return Ok(Outcome::Agrees);
     }
@@ -93,7 +81,11 @@ impl Outbox for Silence {
     fn push(&mut self, _report: Report) {}
 }
 
-/// Replays the log in `dir`.
+fn empty(settings: &Settings) -> Sessioned<Book> {
+    Sessioned::new(&settings.plan.session, Book::new(&settings.plan.book))
+}
+
+/// Restores the newest snapshot in `dir` that is good, and replays the log behind it.
 ///
 /// # Errors
 /// If there is none, a node is using it, or recovery refuses it.
@@ -101,10 +93,24 @@ pub fn digest(dir: &Path, settings: &Settings) -> Result<LogDigest> {
     // Opening a directory that is not there would make one.
     ensure!(dir.join("meta").is_file(), "{} is no node's data directory", dir.display());
     let directory = LogDirectory::open(dir)?;
-    let mut machine = Sessioned::new(&settings.plan.session, Book::new(&settings.plan.book));
+    let mut machine = empty(settings);
+    let mut files = DataFiles::new(dir, 0);
+    let mut point = LogPoint::ORIGIN;
+    for index in snapshot::list(&mut files)? {
+        let given = configuration(&settings.plan);
+        let (mut codec, clock) = (Zstd::new()?, SystemClock::new());
+        match snapshot::restore(&mut files, &mut codec, index, given, &mut machine, &clock) {
+            Ok(read) => {
+                point = read.contents.header.point;
+                break;
+            }
+            Err(why) if why.is_damage() => machine = empty(settings),
+            Err(why) => bail!("{}: the snapshot of record {index}: {why}", dir.display()),
+        }
+    }
     let segment_bytes = settings.plan.journal.segment_bytes;
     let mut reader = directory.reader();
-    let scanned = recovery::scan(&mut reader, segment_bytes, &LogPoint::ORIGIN, &mut |record| {
+    let scanned = recovery::scan(&mut reader, segment_bytes, &point, &mut |record| {
         let progress = machine.apply(record, &mut Silence);
         assert!(progress == Progress::Done, "nothing pauses when there is room");
     });
