@@ -50,7 +50,7 @@ pub fn parse_keys(
             what: format!("key.{key} {what}"),
             fix: fix.into(),
         };
-        let key = one(entry, &is_key, &refuse)?;
+        let key = one(entry, &is_key, refuse)?;
         let is = |same: fn(&SessionKey, &SessionKey) -> bool| {
             keys.iter().find(|other| same(other, &key)).map(|other| other.name.clone())
         };

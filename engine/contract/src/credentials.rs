@@ -20,8 +20,8 @@ pub struct SessionKey {
 /// Makes challenges and checks what was signed. Slow work (tens of microseconds): only housekeeping
 /// calls it.
 pub trait Verifier {
-    /// What the client on this connection is to sign: the same whenever it is asked for, of no other
-    /// connection in the life of any process, and not to be guessed.
+    /// What the client on this connection is to sign: the same whenever it is asked for, of no
+    /// other connection in the life of any process, and not to be guessed.
     fn challenge(&self, conn: ConnId) -> [u8; 32];
 
     /// True if the holder of the key signed exactly these bytes.

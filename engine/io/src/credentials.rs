@@ -1,10 +1,10 @@
 //! Ed25519: who signed, and keys to sign with.
 //!
 //! Inputs -> outputs: the system's randomness -> challenges and keys; signatures -> yes or no.
-//! Invariants: a challenge is a keyed digest of its connection, under a secret that this process made
-//! and that no other has, so it is not guessed and does not come again; weak keys and signatures that
-//! two verifiers could judge differently are refused (RFC 8032 leaves some to taste); secrets are
-//! wiped when they go.
+//! Invariants: a challenge is a keyed digest of its connection, under a secret that this process
+//! made and that no other has, so it is not guessed and does not come again; weak keys and
+//! signatures that two verifiers could judge differently are refused (RFC 8032 leaves some to
+//! taste); secrets are wiped when they go.
 //! Limits: none.
 //! Not here: whose key it is, what was to be signed (pipeline, wire).
 
@@ -69,8 +69,8 @@ pub fn is_public_key(bytes: &[u8; 32]) -> bool {
     VerifyingKey::from_bytes(bytes).is_ok_and(|key| !key.is_weak())
 }
 
-/// Makes a key, writes its secret to a new file that only its owner may read, and returns the public
-/// key.
+/// Makes a key, writes its secret to a new file that only its owner may read, and returns the
+/// public key.
 ///
 /// # Errors
 /// If the file is there already or cannot be written, or the system gives no randomness.

@@ -41,8 +41,8 @@ struct Args {
     /// Print the configuration manual (every key at its default) and end.
     #[arg(long)]
     print_config: bool,
-    /// Make a key for a client: write its secret to a new file, print its entry for sessions.keys, and
-    /// end.
+    /// Make a key for a client: write its secret to a new file, print its entry for sessions.keys,
+    /// and end.
     #[arg(long, value_name = "FILE")]
     make_key: Option<PathBuf>,
     /// Print the built-in topologies and end.

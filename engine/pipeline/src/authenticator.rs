@@ -6,9 +6,9 @@
 //! Limits: [`CLAIMS_PER_CYCLE`]; the rings.
 //! Not here: cryptography (the port has it); what a key may do in a session (the machine knows).
 //!
-//! A signature takes longer to verify than a hundred orders to match, so this runs on a housekeeping
-//! thread, never on a hot tile. It remembers nothing: a challenge is a function of the connection and
-//! of a secret that the port made at its start.
+//! A signature takes longer to verify than a hundred orders to match, so this runs on a
+//! housekeeping thread, never on a hot tile. It remembers nothing: a challenge is a function of the
+//! connection and of a secret that the port made at its start.
 
 use crate::connection::{FromAuthenticator, ToAuthenticator};
 use alloc::vec::Vec;

@@ -1,5 +1,5 @@
-//! What gateway, egress and authenticator tell each other about connections. Everything else that they share goes
-//! through the log.
+//! What gateway, egress and authenticator tell each other about connections. Everything else that
+//! they share goes through the log.
 
 use gavel_types::{
     ConnId, EstablishmentRejectCode, Identity, Nanos, NegotiationRejectCode, SeqNo, SessionSlot,

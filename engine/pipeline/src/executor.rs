@@ -1,7 +1,7 @@
 //! The executor: records in, reports out.
 //!
-//! Inputs -> outputs: `sequencer_to_executor` -> `executor_to_egress`, and to the sequencer the time
-//! at which it wants a Tick; raises `applied`.
+//! Inputs -> outputs: `sequencer_to_executor` -> `executor_to_egress`, and to the sequencer the
+//! time at which it wants a Tick; raises `applied`.
 //! Invariants: takes no record unless the reports of one step fit; a record that pauses is finished
 //! before the next enters.
 //! Limits: [`RECORDS_PER_CYCLE`] a duty cycle.
@@ -82,8 +82,9 @@ impl<M: Machine> Executor<M> {
     /// Plants a bug.
     #[cfg(feature = "mutate")]
     pub fn plant(&mut self, mutation: crate::Mutation) {
-        if mutation == crate::Mutation::SequencesForgotten {
-            self.machine.forget_sequences();
+        match mutation {
+            crate::Mutation::SequencesForgotten => self.machine.forget_sequences(),
+            rules => self.machine.plant(rules),
         }
     }
 }

@@ -4,13 +4,17 @@
 //! -> `gateway_to_sequencer`, `gateway_to_egress`, `gateway_to_authenticator`.
 //! Invariants: a connection is read only when every frame that may be read has room downstream, so
 //! nothing is ever read and dropped; a connection is released only after egress has let go of it;
-//! one connection's nonsense touches no other; a message that its session's throttle refuses takes its
-//! number and is logged as refused.
+//! one connection's nonsense touches no other; a message that its session's throttle refuses takes
+//! its number and is logged as refused.
 //! Limits: [`EVENTS_PER_CYCLE`], [`TURNS_PER_CYCLE`], [`READ_BYTES_MAX`] a read, [`HELD_BYTES`] of
 //! unfinished input a connection, `connections_max`.
 //! Not here: stamping, matching, waiting for the disk; what a duplicate is (the machine knows).
 
-use crate::connection::{FromAuthenticator, FromEgress, ToAuthenticator, ToEgress};
+mod verify;
+
+pub use verify::AuthenticatorRings;
+
+use crate::connection::{FromEgress, ToEgress};
 use crate::throttle::Throttle;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -55,15 +59,6 @@ pub struct GatewayLinks {
     pub intake: Watermark,
     /// Index above 0: the node is stopping.
     pub stop: Watermark,
-}
-
-/// The gateway's side of the authenticator's rings.
-#[derive(Debug)]
-pub struct AuthenticatorRings {
-    /// To the authenticator.
-    pub questions: Writer<ToAuthenticator>,
-    /// From the authenticator.
-    pub answers: Reader<FromAuthenticator>,
 }
 
 #[derive(Debug)]
@@ -200,55 +195,6 @@ impl<P: Ingress> Gateway<P> {
         if self.limits.needs_credentials {
             self.queue(id);
         }
-    }
-
-    /// Hears the authenticator, as long as what its answers come to has room.
-    fn take_answers(&mut self) -> usize {
-        let mut taken = 0;
-        while self.room() > 0 {
-            let Some(rings) = &mut self.links.authenticator else { break };
-            let Some(answer) = rings.answers.pop() else { break };
-            taken += 1;
-            match answer {
-                FromAuthenticator::Challenge { conn: id, nonce } => {
-                    if self.conn(id).is_some_and(|conn| !conn.is_told) {
-                        self.links.requests.push(ToEgress::Challenge { conn: id, nonce });
-                    }
-                }
-                FromAuthenticator::Verified { conn: id, identity } => {
-                    if let Some(conn) = self.conn(id) {
-                        let verdict = conn.acceptor.on_verified(identity);
-                        self.carry_out_verified(id, verdict);
-                    }
-                    self.queue(id);
-                }
-            }
-        }
-        taken
-    }
-
-    fn carry_out_verified(&mut self, id: ConnId, verdict: Verdict) {
-        let at = id.0 as u32 as usize;
-        let mut conn = self.conns[at].take().expect("whoever is answered is there");
-        // No message of the flow, so its throttle is not asked what time it is.
-        self.carry_out(&mut conn, Nanos(0), verdict);
-        self.conns[at] = Some(conn);
-    }
-
-    /// Asks the authenticator what there is to ask. False if it has no room for that.
-    fn ask_authenticator(&mut self, conn: &mut Conn) -> bool {
-        let Some(rings) = &mut self.links.authenticator else { return true };
-        let id = conn.acceptor.conn();
-        if conn.is_unchallenged && rings.questions.has_room(1) {
-            rings.questions.push(ToAuthenticator::Challenge { conn: id });
-            conn.is_unchallenged = false;
-        }
-        if rings.questions.has_room(1)
-            && let Some(claim) = conn.claim.take()
-        {
-            rings.questions.push(ToAuthenticator::Verify { conn: id, claim });
-        }
-        !conn.is_unchallenged && conn.claim.is_none()
     }
 
     fn take_events(&mut self) -> usize {

@@ -3,8 +3,9 @@
 //! Inputs -> outputs: `control`, replicator, `gateway_to_sequencer`, in that order, and a Tick when
 //! the executor's machine wants one -> the same `LogRecord` to journal, executor and (in a cluster)
 //! replicator.
-//! Invariants: indexes are consecutive; times never fall; a record goes to all readers or to none; a
-//! Tick is logged only when the time it was wanted for has come, so a log without timers has none.
+//! Invariants: indexes are consecutive; times never fall; a record goes to all readers or to none;
+//! a Tick is logged only when the time it was wanted for has come, so a log without timers has
+//! none.
 //! Limits: [`COMMANDS_PER_CYCLE`] a duty cycle; [`Position::INDEX_MAX`] records.
 //! Not here: a look inside a command.
 

@@ -1,11 +1,11 @@
 //! How fast a session may send.
 //!
-//! A token bucket, kept as the time at which it would be full again (the generic cell rate algorithm):
-//! one number a session, and no clock that runs while nobody sends.
+//! A token bucket, kept as the time at which it would be full again (the generic cell rate
+//! algorithm): one number a session, and no clock that runs while nobody sends.
 //!
 //! Inputs -> outputs: a message of a session at a time -> whether it goes through.
-//! Invariants: in any stretch of time a session's messages that go through are at most the burst and
-//! what the rate gives for that time; a session's bucket is the same after it reconnects.
+//! Invariants: in any stretch of time a session's messages that go through are at most the burst
+//! and what the rate gives for that time; a session's bucket is the same after it reconnects.
 //! Limits: the Plan's rate and burst.
 //! Not here: what becomes of a message that does not go through (it is logged as refused).
 
@@ -39,8 +39,8 @@ impl Throttle {
         self.full_at.capacity() * size_of::<Nanos>()
     }
 
-    /// True if the message is one too many. Whoever wants out gets out: cancels and mass actions pass,
-    /// and cost nothing; so does what is refused already.
+    /// True if the message is one too many. Whoever wants out gets out: cancels and mass actions
+    /// pass, and cost nothing; so does what is refused already.
     #[inline]
     pub(crate) fn refuses(&mut self, now: Nanos, command: &Command) -> bool {
         if self.full_at.is_empty() {

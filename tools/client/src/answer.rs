@@ -13,8 +13,9 @@
 //! | MarketDataRequest | MarketDataSnapshotFullRefresh |
 //! | any | BusinessMessageReject, which names its number; NotApplied, which names a range |
 //!
-//! What else a session is sent (Trade, and Canceled that no cancel asked for) answers nothing. So the n-th answer belongs to the n-th message, and its name must be that message's; a
-//! client for which it is not has lost the engine, or the engine its mind.
+//! What else a session is sent (Trade, and Canceled that no cancel asked for) answers nothing. So
+//! the n-th answer belongs to the n-th message, and its name must be that message's; a client for
+//! which it is not has lost the engine, or the engine its mind.
 //!
 //! Inputs -> outputs: a message or a report in, what identifies it out.
 //! Not here: the queue of what waits (pending.rs).

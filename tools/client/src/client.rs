@@ -263,7 +263,8 @@ impl Client {
     }
 
     /// After [`Event::RolledBack`]: accepts that the engine lacks what was delivered, and goes back
-    /// to the last answer that survives. Reports after that are delivered as the engine has them now.
+    /// to the last answer that survives. Reports after that are delivered as the engine has them
+    /// now.
     ///
     /// # Panics
     /// If there was no rollback.

@@ -38,12 +38,12 @@ pub enum Event<'a> {
         /// The messages whose acknowledgement the log has lost, oldest first.
         lost: &'a [Acknowledged],
         /// These are all. If false there may be more, from before
-        /// [`ClientConfig::acknowledged_max`](crate::ClientConfig::acknowledged_max) answers or from
-        /// an earlier process.
+        /// [`ClientConfig::acknowledged_max`](crate::ClientConfig::acknowledged_max) answers or
+        /// from an earlier process.
         is_complete: bool,
     },
-    /// The engine knows that no message follows. Every report that was made before that has a number
-    /// below this one.
+    /// The engine knows that no message follows. Every report that was made before that has a
+    /// number below this one.
     Finished {
         /// That number.
         until: ReportNo,

@@ -22,6 +22,7 @@
 //! Not here: sockets, clocks, backoff (client.rs).
 //! Source: FIXP 1.1, session initiation; SAFETY 17-20.
 
+mod finish;
 mod flow;
 mod handshake;
 
@@ -30,11 +31,12 @@ use crate::config::{Checkpoint, ClientConfig};
 use crate::event::{Counters, DisconnectReason, Event, SubmitError};
 use crate::inflow::Inflow;
 use crate::pending::Pending;
-use gavel_types::{Nanos, NegotiationRejectCode, ReportNo, SeqNo, TerminationCode};
+use finish::Finish;
+use gavel_types::{Nanos, NegotiationRejectCode, SeqNo, TerminationCode};
 use gavel_wire::acceptor::SILENCE_INTERVALS;
 use gavel_wire::client::{
-    Application, LastReport, RetransmitRequest, encode_finished_sending, encode_retransmit_request,
-    encode_sequence, encode_terminate,
+    Application, LastReport, RetransmitRequest, encode_retransmit_request, encode_sequence,
+    encode_terminate,
 };
 use gavel_wire::frame::{MAX_CLIENT_FRAME_BYTES, split_server};
 use gavel_wire::server::{self, ServerMessage};
@@ -94,19 +96,6 @@ enum Standing {
     Confirmed,
     /// Over.
     Over(DisconnectReason),
-}
-
-/// How the end of the client's flow stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Finish {
-    /// Messages may follow.
-    No,
-    /// The application has none any more; FinishedSending follows the last one.
-    Asked,
-    /// FinishedSending was said on this connection.
-    Said,
-    /// The engine's log holds it; every report that was made before has a number below this one.
-    Done { until: ReportNo },
 }
 
 /// One session of a client.
@@ -237,21 +226,6 @@ impl Initiator {
         let seq = self.pending.push(message, utc).ok_or(SubmitError::NotAMessage)?;
         self.counters.submitted += 1;
         Ok(seq)
-    }
-
-    /// No message follows: the engine is told so after the last one, and again until it has heard.
-    /// What was submitted is still answered.
-    pub fn finish(&mut self) {
-        if self.finish == Finish::No {
-            self.finish = Finish::Asked;
-        }
-    }
-
-    /// True once the engine's log holds that no message follows, and every report that was made
-    /// before that has been delivered.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        matches!(self.finish, Finish::Done { until } if self.inflow.is_past(until))
     }
 
     /// The application accepts that the engine lacks what was delivered: the session goes back to
@@ -452,20 +426,6 @@ impl Initiator {
             self.finish = Finish::Said;
             self.say_finished(now);
         }
-    }
-
-    fn say_finished(&mut self, now: Now) {
-        let session = self.config.session;
-        let last = SeqNo(self.pending.next_seq().0 - 1);
-        self.say(now, |out| encode_finished_sending(session, last, out));
-    }
-
-    /// Terminate, for a connection that is given up for this reason. None if the engine is not told,
-    /// or could not tell it from the rest of a message.
-    #[must_use]
-    pub fn farewell(&self, reason: Close, out: &mut [u8]) -> Option<usize> {
-        let code = reason.farewell().filter(|_| self.out_sent == 0)?;
-        Some(encode_terminate(self.config.session, code, out))
     }
 
     fn has_room(&self, bytes: usize) -> bool {

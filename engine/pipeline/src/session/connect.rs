@@ -19,8 +19,8 @@ const COD_ON_DISCONNECT: u8 = 1;
 const COD_ON_TERMINATE: u8 = 2;
 
 impl<M: Machine> Sessioned<M> {
-    /// A new leader has no connections: whatever the log says of them is over, and every time that a
-    /// client has to return begins now (SAFETY 21).
+    /// A new leader has no connections: whatever the log says of them is over, and every time that
+    /// a client has to return begins now (SAFETY 21).
     pub(super) fn start(&mut self, stamp: Stamp, start: &AdminStart) -> Progress {
         self.idle_expiry_ns = start.idle_expiry_ms.saturating_mul(1_000_000);
         for slot in (0..self.sessions.len() as u32).map(SessionSlot) {
@@ -35,6 +35,10 @@ impl<M: Machine> Sessioned<M> {
                 session.cod_at = Nanos(stamp.time.0.saturating_add(session.cod_window_ns));
             }
             session.expire_at = expire_at;
+        }
+        #[cfg(feature = "mutate")]
+        if self.mutation == Some(crate::Mutation::TimersForgotten) {
+            self.sessions.iter_mut().for_each(|session| session.cod_at = NEVER);
         }
         self.deadlines.rebuild(&self.sessions);
         Progress::Done
@@ -134,6 +138,8 @@ impl<M: Machine> Sessioned<M> {
         ask: &EstablishSession,
         out: &mut impl Outbox,
     ) {
+        #[cfg(feature = "mutate")]
+        let cod_at = self.sessions[slot.0 as usize].cod_at;
         self.change(slot, |session| {
             session.conn = Some(ask.conn);
             session.role = ask.role;
@@ -141,6 +147,10 @@ impl<M: Machine> Sessioned<M> {
             session.cod_window_ns = ask.cod_window_ms.saturating_mul(1_000_000);
             (session.cod_at, session.expire_at) = (NEVER, NEVER);
         });
+        #[cfg(feature = "mutate")]
+        if self.mutation == Some(crate::Mutation::CancelsAlthoughBack) {
+            self.change(slot, |session| session.cod_at = cod_at);
+        }
         let session = self.sessions[slot.0 as usize];
         out.push(Report::establishment_accepted(
             stamp,

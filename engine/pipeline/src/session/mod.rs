@@ -1,16 +1,16 @@
 //! `Sessioned<M>`: session state is machine state.
 //!
-//! Wraps a machine and decides, alone, which sessions exist, which connection carries each, whose key
-//! opened it and what that may do, which client messages are duplicates, which numbers were skipped
-//! for ever, what number every report gets, when a session's orders are cancelled because it is away,
-//! and when it is forgotten. All of that is a function of the log.
+//! Wraps a machine and decides, alone, which sessions exist, which connection carries each, whose
+//! key opened it and what that may do, which client messages are duplicates, which numbers were
+//! skipped for ever, what number every report gets, when a session's orders are cancelled because
+//! it is away, and when it is forgotten. All of that is a function of the log.
 //!
 //! | a session | is so from | to |
 //! |---|---|---|
 //! | negotiated | Negotiate | expiry |
 //! | connected | Establish | Disconnect, AdminStart |
 //! | finished | FinishedSending, for ever | expiry |
-//! | about to have its orders cancelled | a loss that its type covers | Establish, or a Tick past its window |
+//! | about to lose its orders | a loss that its type covers | Establish, or a Tick past its window |
 //! | about to be forgotten | being away | Establish, or a Tick past its time with nothing live |
 //!
 //! **Cancel-on-disconnect** (B3's types): 0 never, 1 when the connection is lost, 2 when the client
@@ -18,20 +18,20 @@
 //!
 //! **Expiry.** A session that is away is forgotten once it has been away for the time that the last
 //! AdminStart names and has no live order; one that has is looked at again after the same time. A
-//! finished session goes after [`LINGER_NS`]: it cannot come back to trade, only to fetch the reports
-//! that it missed when its connection broke. Its slot is given to a later session, whose numbers
-//! begin at 1.
+//! finished session goes after [`LINGER_NS`]: it cannot come back to trade, only to fetch the
+//! reports that it missed when its connection broke. Its slot is given to a later session, whose
+//! numbers begin at 1.
 //!
-//! Both times are the log's, and pass on Tick records only. A start of a leader begins them anew: who
-//! was away while there was no engine had nobody to return to (SAFETY 21).
+//! Both times are the log's, and pass on Tick records only. A start of a leader begins them anew:
+//! who was away while there was no engine had nobody to return to (SAFETY 21).
 //!
 //! Inputs -> outputs: `LogRecord`s -> numbered `Report`s.
 //! Invariants: a client number is applied at most once; report numbers of a session are 1, 2, 3 ...
 //! without a gap; a session is bound to at most one connection; one that is connected has no timer.
 //! Limits: `sessions_max` sessions, [`GAP_MAX`](gavel_types::limits::GAP_MAX) skipped numbers at
 //! once, [`TERM_RUNS_MAX`] terms.
-//! Not here: bytes, sockets, time-outs (a silent connection becomes a Disconnect record), signatures
-//! (a key that opens a session has been verified before the record is made).
+//! Not here: bytes, sockets, time-outs (a silent connection becomes a Disconnect record),
+//! signatures (a key that opens a session has been verified before the record is made).
 //! Source: FIXP 1.1 (idempotent client flow, recoverable server flow, finalization); SAFETY 17, 18,
 //! 21.
 
@@ -144,6 +144,8 @@ pub struct Sessioned<M> {
     term_runs: Vec<TermRun>,
     applied: Index,
     pause: Option<Pause>,
+    #[cfg(feature = "mutate")]
+    mutation: Option<crate::Mutation>,
 }
 
 impl<M: Machine> Sessioned<M> {
@@ -162,6 +164,8 @@ impl<M: Machine> Sessioned<M> {
             term_runs: Vec::with_capacity(TERM_RUNS_MAX),
             applied: Index(0),
             pause: None,
+            #[cfg(feature = "mutate")]
+            mutation: None,
         }
     }
 
@@ -219,6 +223,12 @@ impl<M: Machine> Sessioned<M> {
         }
         let after = self.term_runs.partition_point(|run| run.first <= index);
         after.checked_sub(1).map(|i| self.term_runs[i].term)
+    }
+
+    /// Plants a bug of the rules.
+    #[cfg(feature = "mutate")]
+    pub fn plant(&mut self, mutation: crate::Mutation) {
+        self.mutation = Some(mutation);
     }
 
     /// A planted bug: every session begins its numbers anew.

@@ -2,8 +2,8 @@
 
     python session.py HOST PORT [--security-id 1] [--price 100.0] [--qty 10]
 
-Negotiate, Establish, two NewOrderSingle that trade with each other, MarketDataRequest, an order whose
-status is asked for and that OrderMassActionRequest ends, FinishedSending, Terminate.
+Negotiate, Establish, two NewOrderSingle that trade with each other, MarketDataRequest, an order
+whose status is asked for and that OrderMassActionRequest ends, FinishedSending, Terminate.
 Prints one JSON line for everything received; exit status 0 if every answer came and says what it
 should, 1 if not. The book should hold nothing that trades at the price.
 """

@@ -2,7 +2,8 @@
 //!
 //! Not here: the order itself (inflow.rs), the handshake (handshake.rs).
 
-use super::{Close, Finish, Initiator, Now};
+use super::finish::Finish;
+use super::{Close, Initiator, Now};
 use crate::acknowledged::Acknowledged;
 use crate::answer::answer_of;
 use crate::event::Event;

@@ -87,8 +87,8 @@ impl Initiator {
             (Code::Unnegotiated, _) if last.number > ReportNo(0) => {
                 Err(self.roll_back(reject, sink))
             }
-            // It was there, and has no report that would tell whether it was forgotten or lost. What
-            // was sent may have been applied before: nothing is sent again.
+            // It was there, and has no report that would tell whether it was forgotten or lost.
+            // What was sent may have been applied before: nothing is sent again.
             (Code::Unnegotiated, Standing::Known) if self.pending.sent() > 0 => {
                 Err(Close::SessionExpired)
             }

@@ -5,4 +5,5 @@
 mod client_side;
 mod engine;
 mod lossy;
+mod rules;
 mod scripted;

@@ -1,5 +1,5 @@
-//! A machine that answers every order by as many New reports as it asks for, and keeps its name as a
-//! live order.
+//! A machine that answers every order by as many New reports as it asks for, and keeps its name as
+//! a live order.
 
 use gavel_contract::{BadState, Machine, Outbox, Progress, StateSink, StateSource};
 use gavel_types::{
