@@ -74,8 +74,8 @@ pub trait Machine {
     fn live_orders(&self, session: SessionSlot) -> u32;
 
     /// Cancels every live order of a session, in the order in which they were entered; each is
-    /// reported Canceled for `why`. Pauses and resumes as [`Machine::apply`] does, but may be called
-    /// with any number of free slots.
+    /// reported Canceled for `why`. Pauses and resumes as [`Machine::apply`] does, but may be
+    /// called with any number of free slots.
     fn cancel_session(
         &mut self,
         stamp: Stamp,

@@ -49,7 +49,7 @@ fn both_books_give_up_a_slot_whose_generation_is_used_up() {
         exec_inst: 0,
         reserved: [0; 3],
     };
-    let command = gavel_types::Command::new_order(SessionSlot(0), SeqNo(1), &order);
+    let command = gavel_types::Command::new_order(SessionSlot(0), gavel_types::SeqNo(1), &order);
     let record = LogRecord { stamp: naive.stamp, command };
     let mut outs = (All(Vec::new()), All(Vec::new()));
     let mut ids = Vec::new();
