@@ -82,8 +82,9 @@ impl<M: Machine> Executor<M> {
     /// Plants a bug.
     #[cfg(feature = "mutate")]
     pub fn plant(&mut self, mutation: crate::Mutation) {
-        if mutation == crate::Mutation::SequencesForgotten {
-            self.machine.forget_sequences();
+        match mutation {
+            crate::Mutation::SequencesForgotten => self.machine.forget_sequences(),
+            rules => self.machine.plant(rules),
         }
     }
 }

@@ -15,6 +15,10 @@ pub enum Mutation {
     DropsWhenTight,
     /// A machine that was recovered expects every session to begin its numbers anew.
     SequencesForgotten,
+    /// A session's orders are cancelled for its absence although it came back in time.
+    CancelsAlthoughBack,
+    /// A start of a leader forgets whose orders are to be cancelled.
+    TimersForgotten,
     /// The shadow applies what is in the log's files, durable or not.
     ShadowAheadOfDurable,
     /// A snapshot names the record after the one that its state holds.

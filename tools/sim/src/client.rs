@@ -98,7 +98,12 @@ impl SimClient {
         // The patient are cut off for what they do not read, not for their silence.
         let patient = random.one_in(3);
         let mut config = ClientConfig {
-            keepalive_ms: if patient { 8_000 } else { random.between(200, 2_000) as u32 },
+            keepalive_ms: match (limits.habits.is_forgotten, patient) {
+                // Days pass in long steps.
+                (true, _) => 10_000,
+                (false, true) => 8_000,
+                (false, false) => random.between(200, 2_000) as u32,
+            },
             in_flight_max: random.between(16, IN_FLIGHT_MAX as u64) as usize,
             retransmit_max: random.between(10, 5_000),
             early_bytes: 1 << random.between(10, 17),

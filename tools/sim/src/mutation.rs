@@ -68,11 +68,15 @@ pub enum Mutation {
     ReportsUnflushed,
     /// Stored reports are sent from the one after the one wanted.
     FetchOffByOne,
+    /// A session's orders are cancelled for its absence although it came back in time.
+    CancelsAlthoughBack,
+    /// A start forgets whose orders are to be cancelled.
+    TimersForgotten,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::DurableAtSubmit,
         Self::DurableByAnyCompletion,
         Self::LyingDisk,
@@ -103,6 +107,8 @@ impl Mutation {
         Self::FloorBeforeDurable,
         Self::ReportsUnflushed,
         Self::FetchOffByOne,
+        Self::CancelsAlthoughBack,
+        Self::TimersForgotten,
     ];
 
     /// Its name on the command line.
@@ -139,6 +145,8 @@ impl Mutation {
             Self::FloorBeforeDurable => "floor-before-durable",
             Self::ReportsUnflushed => "reports-unflushed",
             Self::FetchOffByOne => "fetch-off-by-one",
+            Self::CancelsAlthoughBack => "cancels-although-back",
+            Self::TimersForgotten => "timers-forgotten",
         }
     }
 
@@ -153,6 +161,17 @@ impl Mutation {
             // Elsewhere no call to files fails.
             Self::FileSyncRetried => "tight",
             _ => "storm",
+        }
+    }
+
+    /// A bug of the session rules. The oracle's machine has it as well, so that it need not show as
+    /// a difference between the two.
+    #[must_use]
+    pub fn of_rules(self) -> Option<gavel_pipeline::Mutation> {
+        match self {
+            Self::CancelsAlthoughBack => Some(gavel_pipeline::Mutation::CancelsAlthoughBack),
+            Self::TimersForgotten => Some(gavel_pipeline::Mutation::TimersForgotten),
+            _ => None,
         }
     }
 

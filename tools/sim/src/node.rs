@@ -186,6 +186,9 @@ impl Node {
             Some(Mutation::FetchOffByOne) => shadow.plant(InPipeline::FetchOffByOne),
             _ => {}
         }
+        if let Some(rules) = mutation.and_then(Mutation::of_rules) {
+            executor.plant(rules);
+        }
     }
 
     /// Gives an agent its turn; returns its name and how much work there was.

@@ -107,13 +107,16 @@ impl World {
         let clients = (0..profile.clients)
             .map(|client| SimClient::new(client, client_limits, &mut random, mutation))
             .collect();
+        let of_rules = mutation.and_then(Mutation::of_rules);
+        let mut oracle = Oracle::new(&plan);
+        of_rules.into_iter().for_each(|bug| oracle.plant(bug));
         Self {
             net: Net::new(limits, random.split()),
             disk: MemoryDisk::new(plan.journal.segment_bytes),
             disk_random: DiskRandom::new(random.word()),
             client_random: random.split(),
-            oracle: Oracle::new(&plan),
-            snapshots: Snapshots::new(&plan),
+            oracle,
+            snapshots: Snapshots::new(&plan, of_rules),
             profile,
             plan,
             random,

@@ -36,6 +36,10 @@ impl<M: Machine> Sessioned<M> {
             }
             session.expire_at = expire_at;
         }
+        #[cfg(feature = "mutate")]
+        if self.mutation == Some(crate::Mutation::TimersForgotten) {
+            self.sessions.iter_mut().for_each(|session| session.cod_at = NEVER);
+        }
         self.deadlines.rebuild(&self.sessions);
         Progress::Done
     }
@@ -134,6 +138,8 @@ impl<M: Machine> Sessioned<M> {
         ask: &EstablishSession,
         out: &mut impl Outbox,
     ) {
+        #[cfg(feature = "mutate")]
+        let cod_at = self.sessions[slot.0 as usize].cod_at;
         self.change(slot, |session| {
             session.conn = Some(ask.conn);
             session.role = ask.role;
@@ -141,6 +147,10 @@ impl<M: Machine> Sessioned<M> {
             session.cod_window_ns = ask.cod_window_ms.saturating_mul(1_000_000);
             (session.cod_at, session.expire_at) = (NEVER, NEVER);
         });
+        #[cfg(feature = "mutate")]
+        if self.mutation == Some(crate::Mutation::CancelsAlthoughBack) {
+            self.change(slot, |session| session.cod_at = cod_at);
+        }
         let session = self.sessions[slot.0 as usize];
         out.push(Report::establishment_accepted(
             stamp,

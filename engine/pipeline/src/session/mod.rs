@@ -144,6 +144,8 @@ pub struct Sessioned<M> {
     term_runs: Vec<TermRun>,
     applied: Index,
     pause: Option<Pause>,
+    #[cfg(feature = "mutate")]
+    mutation: Option<crate::Mutation>,
 }
 
 impl<M: Machine> Sessioned<M> {
@@ -162,6 +164,8 @@ impl<M: Machine> Sessioned<M> {
             term_runs: Vec::with_capacity(TERM_RUNS_MAX),
             applied: Index(0),
             pause: None,
+            #[cfg(feature = "mutate")]
+            mutation: None,
         }
     }
 
@@ -219,6 +223,12 @@ impl<M: Machine> Sessioned<M> {
         }
         let after = self.term_runs.partition_point(|run| run.first <= index);
         after.checked_sub(1).map(|i| self.term_runs[i].term)
+    }
+
+    /// Plants a bug of the rules.
+    #[cfg(feature = "mutate")]
+    pub fn plant(&mut self, mutation: crate::Mutation) {
+        self.mutation = Some(mutation);
     }
 
     /// A planted bug: every session begins its numbers anew.

@@ -255,6 +255,11 @@ impl Oracle {
         self.history.told.absence.finish(now)
     }
 
+    /// Plants a bug of the session rules.
+    pub fn plant(&mut self, mutation: gavel_pipeline::Mutation) {
+        self.history.machine.plant(mutation);
+    }
+
     /// The book, as it must be.
     #[must_use]
     pub fn book_digest(&self) -> u64 {

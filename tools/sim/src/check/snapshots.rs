@@ -51,6 +51,8 @@ pub struct Snapshots {
     plan: Plan,
     /// Where the newest announced snapshot is.
     machine: Sessioned<ReferenceBook>,
+    /// A bug that all machines have.
+    mutation: Option<gavel_pipeline::Mutation>,
     /// Announced, or found at a start, and surely there then: where the log goes on.
     announced: BTreeMap<Index, LogPoint>,
     /// A bit of these was turned.
@@ -62,9 +64,10 @@ pub struct Snapshots {
 impl Snapshots {
     /// Of an empty disk.
     #[must_use]
-    pub fn new(plan: &Plan) -> Self {
+    pub fn new(plan: &Plan, mutation: Option<gavel_pipeline::Mutation>) -> Self {
         Self {
-            machine: reference(plan),
+            machine: reference(plan, mutation),
+            mutation,
             plan: plan.clone(),
             announced: BTreeMap::new(),
             rotten: BTreeSet::new(),
@@ -108,7 +111,7 @@ impl Snapshots {
     fn advance(&mut self, index: Index, oracle: &Oracle) {
         if self.machine.applied() > index {
             // After falling back to an older snapshot there is one of an earlier record.
-            self.machine = reference(&self.plan);
+            self.machine = reference(&self.plan, self.mutation);
         }
         let from = self.machine.applied().0 as usize;
         for record in &oracle.records()[from..index.0 as usize] {
@@ -205,8 +208,13 @@ impl Snapshots {
     }
 }
 
-fn reference(plan: &Plan) -> Sessioned<ReferenceBook> {
-    Sessioned::new(&plan.session, ReferenceBook::new(&plan.book))
+fn reference(
+    plan: &Plan,
+    mutation: Option<gavel_pipeline::Mutation>,
+) -> Sessioned<ReferenceBook> {
+    let mut machine = Sessioned::new(&plan.session, ReferenceBook::new(&plan.book));
+    mutation.into_iter().for_each(|mutation| machine.plant(mutation));
+    machine
 }
 
 fn fail(what: String) -> Verdict {
