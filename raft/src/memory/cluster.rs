@@ -48,6 +48,14 @@ pub struct Slot {
     pub disk: Option<Disk>,
 }
 
+impl Slot {
+    /// What a crash would leave, or left.
+    #[must_use]
+    pub fn disk(&self) -> Option<&Disk> {
+        self.host.as_ref().map(|host| &host.disk).or(self.disk.as_ref())
+    }
+}
+
 /// All of them.
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {
@@ -208,11 +216,13 @@ impl Cluster {
     }
 
     fn look(&mut self, id: NodeId) {
+        let Some(host) = self.slots.get(&id).and_then(|slot| slot.host.as_ref()) else { return };
         if self.violation.is_some() {
             return;
         }
-        let hosts: Vec<&Host> = self.slots.values().filter_map(|slot| slot.host.as_ref()).collect();
-        let found = self.checker.look(id, &hosts);
+        let disks: Vec<(NodeId, &Disk)> =
+            self.slots.iter().filter_map(|(id, slot)| Some((*id, slot.disk()?))).collect();
+        let found = self.checker.look(host, &disks);
         self.violation = found.err().or_else(|| self.checker.one_speaker(self.speakers()).err());
     }
 
