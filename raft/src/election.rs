@@ -5,6 +5,7 @@
 //! Not here: what a leader does first (lead.rs); the lease (lease.rs).
 //! Source: Raft 5.2, 5.4.1; Thesis 4.2.3, 9.6.
 
+use crate::config::Config;
 use crate::limits::PRIORITY_MAX;
 use crate::log::Mark;
 use crate::message::Body;
@@ -32,12 +33,30 @@ impl Raft {
         self.options.check_quorum && (self.role == Role::Leader || hears)
     }
 
+    /// True if this node votes by a configuration that may be the decided one.
+    ///
+    /// Thesis 4.2.2: a node that the newest configuration leaves out still campaigns until that is
+    /// committed: it may be the only one that has what the others lack.
+    fn has_voice(&self) -> bool {
+        let id = self.options.id;
+        let votes =
+            |config: &Config| config.all_voters().has(id) && config.disk_of(id) == self.disk;
+        let newest_first = || self.configs.iter().rev();
+        let undecided = newest_first().take_while(|at| at.index > self.commit).count();
+        newest_first().take(undecided + 1).any(|at| votes(&at.config))
+    }
+
+    /// This node, if its vote is one by the configuration in force.
+    fn own_voice(&self) -> NodeSet {
+        if self.is_voter() { NodeSet::one(self.options.id) } else { NodeSet::EMPTY }
+    }
+
     /// Why this node may not campaign, if it may not.
     fn cannot_campaign(&self) -> Option<Refusal> {
         // SAFETY 15: a barred node may know it; its vote counts for nothing, its own included.
         let is_barred = self.hard.barred.has(self.options.id);
         let is_witness = self.config().witnesses.has(self.options.id);
-        if !self.is_voter() || is_witness || is_barred || !self.is_fit {
+        if !self.has_voice() || is_witness || is_barred || !self.is_fit {
             return Some(Refusal::CannotLead);
         }
         self.log.is_full(self.commit).then_some(Refusal::RunsFull)
@@ -89,7 +108,7 @@ impl Raft {
         self.follow(self.hard.term, None, out);
         self.role = Role::PreCandidate;
         self.heard = None;
-        self.granted = NodeSet::one(self.options.id);
+        self.granted = self.own_voice();
         self.denied = NodeSet::EMPTY;
         let last = self.log.last();
         self.ask_voters(Body::PreVote { next_term, last }, out);
@@ -128,7 +147,7 @@ impl Raft {
 
     /// The candidate's own vote counts only when it is durable, like any other.
     pub(crate) fn count_own_vote(&mut self, out: &mut Output) {
-        if self.is_hard_durable(self.own_vote) {
+        if self.is_hard_durable(self.own_vote) && self.is_voter() {
             self.count_vote(self.options.id, true, out);
         }
     }

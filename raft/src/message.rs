@@ -144,7 +144,7 @@ pub enum Body {
     LeaseReleased,
     /// May I read, and as of which index?
     Read {
-        /// The asker's name for the question, never used twice in its life.
+        /// The asker's name for the question: its life and a count, so never used twice.
         context: u64,
         /// How it may be answered.
         kind: ReadKind,

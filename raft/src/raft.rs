@@ -156,7 +156,7 @@ pub struct Raft {
     /// By id.
     pub(crate) peers: Vec<Peer>,
     pub(crate) reads: Vec<PendingRead>,
-    pub(crate) next_context: u64,
+    pub(crate) next_context: u32,
     #[cfg(feature = "mutate")]
     pub(crate) planted: Option<Mutation>,
 }
@@ -389,6 +389,8 @@ impl Raft {
             return Ok(());
         }
         match msg.body {
+            // Who is behind in terms may still say that it would vote: the question names its term.
+            Body::PreVoteAnswer { granted: true, .. } => return Ok(()),
             Body::PreVote { next_term, .. } => {
                 self.say(msg.from, Body::PreVoteAnswer { next_term, granted: false }, out);
             }

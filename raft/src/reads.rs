@@ -35,8 +35,9 @@ impl Raft {
         let refusal = match (self.role, self.leader) {
             (Role::Leader, _) => self.read_as_leader(id, context, kind, out).err(),
             (_, Some(leader)) if self.reads.len() < READS_MAX => {
+                // An answer to a question of an earlier life must not be taken for this one's.
                 self.next_context += 1;
-                let name = self.next_context;
+                let name = u64::from(self.incarnation.0) << 32 | u64::from(self.next_context);
                 let since = self.now;
                 let read = PendingRead { from: id, context, index: Index(0), round: name, since };
                 self.reads.push(read);

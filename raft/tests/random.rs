@@ -21,5 +21,5 @@ fn run(seeds: std::ops::Range<u64>, events: u64) {
 
 #[test]
 fn what_must_hold_holds_in_random_traces() {
-    run(0..400, 1_500);
+    run(0..600, 1_500);
 }

@@ -43,7 +43,10 @@ pub struct Checker {
     /// Up to where each node's commit was looked at, in its present life.
     looked_at: BTreeMap<NodeId, Index>,
     terms: BTreeMap<NodeId, (Term, Option<NodeId>)>,
-    /// What was committed anywhere when a read was asked for.
+    /// What a client may have been told of: committed, and known to a node while it could speak; or
+    /// read.
+    acknowledged: Index,
+    /// What had been acknowledged when a read was asked for.
     reads: BTreeMap<(NodeId, u64), Index>,
     /// Disks that may have lost what they acknowledged: they prove nothing.
     lost: NodeSet,
@@ -77,27 +80,38 @@ impl Checker {
         let kept = survivor.entries.iter().zip(&self.committed);
         let kept = kept.take_while(|(entry, committed)| **entry == committed.entry).count();
         self.committed.truncate(kept);
+        self.acknowledged = self.acknowledged.min(self.committed());
         self.looked_at.clear();
         self.reads.clear();
     }
 
     /// A read is asked for.
     pub fn asked(&mut self, node: NodeId, context: u64) {
-        self.reads.insert((node, context), self.committed());
+        self.reads.insert((node, context), self.acknowledged);
+    }
+
+    /// A node that may speak says what is committed.
+    pub fn spoke(&mut self, commit: Index) {
+        self.acknowledged = self.acknowledged.max(commit);
     }
 
     /// A read is answered.
     ///
     /// # Errors
-    /// If it misses something that was committed before it was asked for.
+    /// If it misses something that was acknowledged before it was asked for.
     pub fn answered(&mut self, node: NodeId, answer: ReadAnswer) -> Result<(), Violation> {
         let Some(asked) = self.reads.remove(&(node, answer.context)) else { return Ok(()) };
         match answer.index {
             Some(index) if index < asked => fail(
                 "linearizable reads",
-                format!("node {node} reads at {index}, and {asked} was committed before it asked"),
+                format!("node {node} reads at {index}, and {asked} was known before it asked"),
             ),
-            _ => Ok(()),
+            Some(index) => {
+                // Whoever asks from now on must not see less.
+                self.acknowledged = self.acknowledged.max(index);
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 

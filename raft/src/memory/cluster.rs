@@ -223,7 +223,11 @@ impl Cluster {
         let disks: Vec<(NodeId, &Disk)> =
             self.slots.iter().filter_map(|(id, slot)| Some((*id, slot.disk()?))).collect();
         let found = self.checker.look(host, &disks);
-        self.violation = found.err().or_else(|| self.checker.one_speaker(self.speakers()).err());
+        let speakers = self.speakers();
+        if speakers.has(id) {
+            self.checker.spoke(host.raft.commit());
+        }
+        self.violation = found.err().or_else(|| self.checker.one_speaker(speakers).err());
     }
 
     /// Compares all logs with each other.

@@ -134,6 +134,9 @@ impl Trace {
         if self.draw.one_in(60) {
             return self.coup();
         }
+        if self.draw.one_in(100) {
+            return self.calm();
+        }
         if self.kind.changes && self.draw.one_in(40) {
             let (leader, node) = (self.leader_or_any(), self.node());
             return self.change(leader, node);
@@ -249,7 +252,7 @@ impl Trace {
     }
 
     fn link(&mut self) {
-        if self.draw.one_in(3) {
+        if self.draw.one_in(2) {
             self.cluster.cuts.clear();
             return;
         }
@@ -277,6 +280,22 @@ impl Trace {
             if !self.cluster.wire.is_empty() {
                 self.cluster.deliver(0);
             }
+        }
+    }
+
+    /// Nothing is broken for a while.
+    fn calm(&mut self) {
+        self.cluster.cuts.clear();
+        for id in self.cluster.slots.keys().copied().collect::<Vec<_>>() {
+            self.cluster.start(id);
+            self.cluster.with(id, |host, now, out| {
+                host.is_prompt = true;
+                host.step(now, Input::Tick, out);
+            });
+        }
+        for _ in 0..self.draw.below(40) {
+            self.flow(60);
+            self.cluster.pass(10 * MS);
         }
     }
 
