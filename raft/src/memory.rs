@@ -75,6 +75,43 @@ pub struct Envelope {
     pub cargo: Cargo,
 }
 
+impl Envelope {
+    /// What kind of thing it is, in a word.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        let Cargo::Raft(msg, _) = &self.cargo else {
+            return if self.cargo == Cargo::Fetch { "fetch" } else { "snapshot-entries" };
+        };
+        match msg.body {
+            Body::PreVote { .. } => "pre-vote",
+            Body::PreVoteAnswer { .. } => "pre-vote-answer",
+            Body::Vote { .. } => "vote",
+            Body::VoteAnswer { .. } => "vote-answer",
+            Body::Append(_) => "append",
+            Body::AppendAck(_) => "append-ack",
+            Body::AppendReject { .. } => "append-reject",
+            Body::Heartbeat { .. } => "heartbeat",
+            Body::HeartbeatAck { .. } => "heartbeat-ack",
+            Body::Snapshot { .. } => "snapshot",
+            Body::TimeoutNow => "timeout-now",
+            Body::LeaseReleased => "lease-released",
+            Body::Read { .. } => "read",
+            Body::ReadAnswer { .. } => "read-answer",
+            Body::TermOver => "term-over",
+        }
+    }
+
+    /// Entries that it carries.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        match &self.cargo {
+            Cargo::Raft(_, entries) => entries.len(),
+            Cargo::Snapshot(snapshot) => snapshot.entries.len(),
+            Cargo::Fetch => 0,
+        }
+    }
+}
+
 /// What survives a crash.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Disk {

@@ -67,6 +67,8 @@ pub struct Cluster {
     pub wire: Vec<Envelope>,
     /// Links that carry nothing, one way each.
     pub cuts: Vec<(NodeId, NodeId)>,
+    /// Messages sent, by kind; and entries that appends carried.
+    pub sent: BTreeMap<&'static str, u64>,
     /// What must hold.
     pub checker: Checker,
     /// The first rule that did not.
@@ -132,6 +134,10 @@ impl Cluster {
         let slot = self.slots.get_mut(&id)?;
         let host = slot.host.as_mut()?;
         let result = work(host, slot.clock.read(self.now), &mut self.out);
+        for envelope in &host.sent {
+            *self.sent.entry(envelope.kind()).or_default() += 1;
+            *self.sent.entry("entries").or_default() += envelope.entries() as u64;
+        }
         self.wire.append(&mut host.sent);
         for answer in &host.reads {
             if let Err(violation) = self.checker.answered(id, *answer) {

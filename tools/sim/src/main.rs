@@ -48,6 +48,9 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
+    if let Some(status) = gavel_sim::script::main(std::env::args_os()) {
+        return status;
+    }
     let cli = Cli::parse();
     std::panic::set_hook(Box::new(on_panic));
     if cli.list {
