@@ -37,6 +37,8 @@ pub(crate) struct Lead {
     pub(crate) held: Index,
     /// When `commit` last moved, or had nothing to move to.
     pub(crate) commit_moved: Now,
+    /// When the configuration last changed: newcomers have not answered anything yet.
+    pub(crate) config_changed: Now,
     /// A configuration was asked for and is not in the log yet.
     pub(crate) is_change_asked: bool,
     /// To whom it hands over.
@@ -54,6 +56,7 @@ impl Default for Lead {
             own_first: Index(0),
             held: Index(0),
             commit_moved: Now::default(),
+            config_changed: Now::default(),
             is_change_asked: false,
             handover: None,
         }
@@ -66,7 +69,12 @@ impl Raft {
         assert!(self.role == Role::Candidate, "a leader was a candidate");
         self.role = Role::Leader;
         self.leader = Some(self.options.id);
-        self.lead = Lead { won: self.now, commit_moved: self.now, ..Lead::default() };
+        self.lead = Lead {
+            won: self.now,
+            commit_moved: self.now,
+            config_changed: self.now,
+            ..Lead::default()
+        };
         self.lead.rounds[0] = self.now;
         self.lease_seen = self.lease_seen.max(self.log.last().term);
         self.lease_term = self.hard.term;
@@ -371,7 +379,8 @@ impl Raft {
         self.try_open();
         let timing = self.options.timing;
         // Thesis 6.2: a leader that no majority answers does not go on.
-        let silent_ns = self.now.most_since(self.answered_at());
+        let unchanged_ns = self.now.most_since(self.lead.config_changed);
+        let silent_ns = self.now.most_since(self.answered_at()).min(unchanged_ns);
         let stalled_ns = self.now.least_since(self.lead.commit_moved);
         let is_stalled = self.commit < self.log.last().index
             && stalled_ns >= STALL_TIMEOUTS * timing.election_ns;

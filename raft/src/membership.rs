@@ -86,11 +86,12 @@ impl Raft {
 
     fn members_changed(&mut self, before: &Config) {
         let after = *self.config();
+        self.lead.config_changed = self.now;
         let is_same = |node: NodeId| before.disk_of(node) == after.disk_of(node);
         // SAFETY 15: who is added again, with another disk, is somebody else.
         for node in self.hard.barred.iter().filter(|node| !is_same(*node)) {
             self.hard.barred = self.hard.barred.without(NodeSet::one(node));
-            self.hard_version.0 += 1;
+            self.hard_noted();
         }
         let strangers = after.members().iter().filter(|node| !is_same(*node));
         for node in strangers {
@@ -98,7 +99,7 @@ impl Raft {
             let place = usize::from(node.0);
             if self.hard.seen[place].0 != 0 {
                 self.hard.seen[place].0 = 0;
-                self.hard_version.0 += 1;
+                self.hard_noted();
             }
             if self.role == Role::Leader && node != self.options.id {
                 self.peers[place].reset(self.log.last().index);
@@ -109,7 +110,7 @@ impl Raft {
     /// SAFETY 15: a member that was wiped or restored has no say until it is added again.
     pub(crate) fn bar(&mut self, node: NodeId) {
         self.hard.barred.insert(node);
-        self.hard_changed();
+        self.hard_noted();
         self.peers[usize::from(node.0)].reset(self.log.last().index);
     }
 

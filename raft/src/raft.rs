@@ -115,6 +115,8 @@ pub struct Raft {
 
     pub(crate) hard: HardState,
     pub(crate) hard_version: DurablePoint,
+    /// The newest version that changed what messages depend on.
+    hard_gate: DurablePoint,
     hard_said: DurablePoint,
     hard_durable: DurablePoint,
     pub(crate) log: Log,
@@ -200,6 +202,7 @@ impl Raft {
             random: Random::new(options.seed ^ u64::from(options.id.0) << 56),
             hard: start.hard,
             hard_version: DurablePoint(0),
+            hard_gate: DurablePoint(0),
             hard_said: DurablePoint(0),
             hard_durable: DurablePoint(0),
             log: Log::new(start.base, start.runs, start.last, start.log_generation),
@@ -358,7 +361,7 @@ impl Raft {
     /// SAFETY 6: what a member had received, and not written, died with its life.
     fn on_new_life(&mut self, from: NodeId, incarnation: Incarnation) {
         self.hard.seen[usize::from(from.0)] = incarnation;
-        self.hard_changed();
+        self.hard_noted();
         if self.role == Role::Leader && !errs!(self, ReceivedSurvives) {
             self.peers[usize::from(from.0)].restarted();
         }
@@ -473,8 +476,15 @@ impl Raft {
         self.draw_timeout();
     }
 
-    /// The hard state differs from what was last said.
+    /// Term, vote or generation changed: messages wait until that is durable.
     pub(crate) fn hard_changed(&mut self) {
+        self.hard_noted();
+        self.hard_gate = self.hard_version;
+    }
+
+    /// Something was learned that is to be remembered. No message depends on it: a crash before it
+    /// is written is as if it had not been learned.
+    pub(crate) fn hard_noted(&mut self) {
         self.hard_version = DurablePoint(self.hard_version.0 + 1);
     }
 
@@ -483,12 +493,12 @@ impl Raft {
         self.hard_durable >= point || errs!(self, VoteBeforeSync)
     }
 
-    /// Sends. SAFETY 6 of the design's invariants: a vote, a term or a truncation is durable before
-    /// any message that depends on it, so every message waits for the hard state it was made in.
+    /// Sends. Votes and terms are durable before any message that depends on them, so every message
+    /// waits for the newest of them (Raft 5.2).
     #[inline]
     pub(crate) fn say(&self, to: NodeId, body: Body, out: &mut Output) {
-        let is_durable = self.is_hard_durable(self.hard_version);
-        let after = if is_durable { DurablePoint(0) } else { self.hard_version };
+        let is_durable = self.is_hard_durable(self.hard_gate);
+        let after = if is_durable { DurablePoint(0) } else { self.hard_gate };
         let msg = Message {
             from: self.options.id,
             to,

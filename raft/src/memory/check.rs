@@ -6,7 +6,7 @@
 //! Source: Raft figure 3; SAFETY 11.
 
 use super::{Disk, Entry, Host, Payload};
-use crate::{Config, NodeSet, ReadAnswer, Role};
+use crate::{ClusterGeneration, Config, NodeSet, ReadAnswer, Role};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -38,7 +38,7 @@ struct Committed {
 /// Watches a cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Checker {
-    leaders: BTreeMap<Term, NodeId>,
+    leaders: BTreeMap<(ClusterGeneration, Term), NodeId>,
     committed: Vec<Committed>,
     /// Up to where each node's commit was looked at, in its present life.
     looked_at: BTreeMap<NodeId, Index>,
@@ -204,7 +204,8 @@ impl Checker {
             return Ok(());
         }
         let term = host.raft.term();
-        let leader = *self.leaders.entry(term).or_insert(id);
+        let reign = (host.raft.hard_state().generation, term);
+        let leader = *self.leaders.entry(reign).or_insert(id);
         if leader != id {
             return fail("election safety", format!("nodes {leader} and {id} lead in term {term}"));
         }

@@ -82,8 +82,9 @@ fn options(words: &mut Words<'_>, options: &mut Options) -> Result<(), Stop> {
 
 /// `cluster 3`, or `cluster voters=1,2 learners=3 witnesses=4`, and options.
 fn cluster(world: &mut World, words: &mut Words<'_>) -> Answer {
-    let count = words.next().map(words::number).transpose()?.unwrap_or(0).min(31) as u8;
-    let counted = NodeSet::of(&(1..=count).collect::<Vec<_>>());
+    let is_counted = words.clone().next().is_some_and(|word| !word.contains('='));
+    let count = if is_counted { words::number(words.need("how many")?)?.min(31) } else { 0 };
+    let counted = NodeSet::of(&(1..=count as u8).collect::<Vec<_>>());
     let mut set = |key| words.option(key).map_or(Ok(NodeSet::EMPTY), words::nodes);
     let (voters, learners, witnesses) = (set("voters")?, set("learners")?, set("witnesses")?);
     let voters = counted.or(voters).or(witnesses);
@@ -237,8 +238,10 @@ fn time(world: &mut World, name: &str, words: &mut Words<'_>) -> Answer {
         "run" => world.run(words::duration_ns(words.need("a duration")?)?)?,
         "tick" => {
             let ns = words::duration_ns(words.need("a duration")?)?;
+            let is_for_nobody = words.flag("none");
             let nodes = words.nodes()?;
-            world.tick(ns, if nodes.is_empty() { world.everybody() } else { nodes });
+            let is_for_all = nodes.is_empty() && !is_for_nobody;
+            world.tick(ns, if is_for_all { world.everybody() } else { nodes });
         }
         _ => {
             let id = words.node()?;

@@ -204,8 +204,9 @@ mod tests {
     // A planted bug: the checkers are on in every script.
     #[test]
     fn what_must_hold_is_checked_after_each_command() {
-        let text = "cluster 3\npersist 1 slow\npersist 2 slow\npersist 3 slow\ncampaign 1\n\
-                    persist 1 hard\nstabilize\npersist 2 hard\nstabilize\npropose 1\nstabilize\n";
+        let text = "cluster 3 pre-vote=off\npersist 1 slow\npersist 2 slow\npersist 3 slow\n\
+                    campaign 1\npersist 1 hard\nstabilize\npersist 2 hard\nstabilize\n\
+                    propose 1\nstabilize\n";
         assert_eq!(play(text, None), Ok(()));
         let planted = Some(gavel_raft::Mutation::CountSelfBeforeSync);
         let text = format!("{text}persist 2 log 9\nstabilize\n");
