@@ -195,7 +195,10 @@ impl Raft {
         self.say(node, Body::Append(append), out);
         let peer = &mut self.peers[usize::from(node.0)];
         match peer.pace {
-            Pace::Probe => peer.is_paused = true,
+            Pace::Probe => {
+                peer.is_paused = true;
+                peer.probed_at = self.lead.round;
+            }
             _ => {
                 peer.next = until.next();
                 peer.sent(until);
@@ -278,7 +281,7 @@ impl Raft {
             return Err(Dropped::Old);
         }
         let top = Index(prev.0.saturating_sub(1)).min(last);
-        let common = self.log.common(runs.as_slice(), top);
+        let common = self.log.parting(runs.as_slice(), top);
         peer.probe(common);
         self.send_to(from, out);
         Ok(())
@@ -292,19 +295,20 @@ impl Raft {
         let peer = &mut self.peers[usize::from(node.0)];
         if peer.pace == Pace::Snapshot {
             peer.probe(peer.received);
-            // Tried again with the next answer to a heartbeat, not at once.
+            // Tried again with the next heartbeat, not at once.
             peer.is_paused = true;
+            peer.probed_at = self.lead.round;
         }
     }
 
     /// After a heartbeat was answered: what was lost on the way is sent again.
-    pub(crate) fn resend(&mut self, from: NodeId, out: &mut Output) {
+    pub(crate) fn resend(&mut self, from: NodeId, round: u64, out: &mut Output) {
         let peer = &mut self.peers[usize::from(from.0)];
         let (received, next) = peer.at_heartbeat;
         let stands_still = peer.received == received && peer.received.next() < next;
         match peer.pace {
-            // A probe that was not answered for a whole interval is lost.
-            Pace::Probe => peer.is_paused = false,
+            // A probe is lost if a heartbeat that left after it was answered before it.
+            Pace::Probe => peer.is_paused &= round <= peer.probed_at,
             Pace::Replicate if !stands_still => {}
             // Told of the snapshot again, or sent entries, if it has enough for them by now.
             Pace::Replicate | Pace::Snapshot => peer.probe(peer.received),
@@ -397,7 +401,7 @@ impl Raft {
         }
     }
 
-    /// Durable somewhere and received by a majority (SAFETY 6); 0 unless this node leads and an
+    /// Durable somewhere and received by a majority (SAFETY 6). Nothing unless this node leads and an
     /// entry of its own term is.
     #[must_use]
     #[inline]

@@ -94,7 +94,7 @@ impl Raft {
             self.lead.rounds[after as usize % ROUNDS_MAX] = self.now;
         }
         if is_new_round {
-            self.resend(from, out);
+            self.resend(from, round, out);
         }
         self.confirm_reads(out);
         self.try_handover(out);

@@ -14,8 +14,8 @@
 //! Limits: the module [`limits`].
 //! Not here: entries, disks, sockets, clocks, bytes, randomness but for the seed it was given. A log
 //! is (last index, runs of equal term), because that is all the protocol asks.
-//! Source: D. Ongaro, J. Ousterhout, *In Search of an Understandable Consensus Algorithm* (cited as
-//! Raft and its section); D. Ongaro, *Consensus: Bridging Theory and Practice* (cited as Thesis and
+//! Source: D. Ongaro, J. Ousterhout, *In Search of an Understandable Consensus Algorithm* (cited
+//! as Raft and its section); D. Ongaro, *Consensus: Bridging Theory and Practice* (cited as Thesis and
 //! its section); the rules of safety of ARCHITECTURE.md (cited as SAFETY and their number).
 //! `cargo xtask spec` lists which tests check which of them.
 #![cfg_attr(not(test), no_std)]
@@ -27,6 +27,7 @@ mod clock;
 mod config;
 mod election;
 mod follow;
+mod inbox;
 mod lead;
 mod lease;
 pub mod limits;

@@ -329,7 +329,7 @@ impl Log {
     /// Entries of one term at one index are the same, and all before them too (Raft 5.3): so the
     /// highest such index is where the logs part, and one answer finds it if it lies within the
     /// runs that the answer names.
-    pub fn common(&self, theirs: &[Run], top: Index) -> Index {
+    pub fn parting(&self, theirs: &[Run], top: Index) -> Index {
         let mut end = top;
         for run in theirs.iter().rev() {
             let own = self.runs.iter().position(|own| own.term == run.term);

@@ -1,8 +1,8 @@
 //! What a leader knows of one other member, and what it may send to it next.
 //!
 //! Inputs -> outputs: answers -> how far the member is, whether there is room in its window.
-//! Invariants: `durable` <= `received` < `next`; what was received dies with the member's life, what
-//! is durable does not (SAFETY 6).
+//! Invariants: `durable` <= `received` < `next`; what was received dies with the member's life,
+//! what is durable does not (SAFETY 6).
 //! Limits: [`WINDOW_MAX`] appends in flight; fewer, and fewer bytes, by the host's choice.
 //! Not here: what is sent (replicate.rs).
 //! Source: Raft 5.3; thesis 10.2.1 (pipelining).
@@ -40,6 +40,8 @@ pub struct Peer {
     pub(crate) floor: Index,
     /// True while a probe waits for its answer.
     pub(crate) is_paused: bool,
+    /// The newest round when the probe was sent.
+    pub(crate) probed_at: u64,
     /// The last entry of the snapshot that is on its way.
     pub(crate) snapshot: Index,
     /// As of the last answer to a heartbeat: what was received, and what had been sent.
@@ -60,6 +62,7 @@ impl Default for Peer {
             round: 0,
             floor: Index(0),
             is_paused: false,
+            probed_at: 0,
             snapshot: Index(0),
             at_heartbeat: (Index(0), Index(0)),
             flight: [Index(0); WINDOW_MAX],

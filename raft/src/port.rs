@@ -2,7 +2,7 @@
 //!
 //! Inputs -> outputs: an [`Input`] -> changes of an [`Output`], which the host acts on.
 //! Invariants: a message leaves only when what it names is durable: that is data here, not the
-//! host's discipline (SAFETY 6); an output has room for what one step makes, or the step is refused.
+//! host's discipline; an output has room for what one step makes, or there is no step.
 //! Limits: [`SENDS_MAX`] messages, [`READS_MAX`] answers.
 //! Not here: what any of it means.
 

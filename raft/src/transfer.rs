@@ -1,8 +1,8 @@
 //! Handing over leadership, and giving up a lease on purpose.
 //!
 //! Invariants: a lease that was given up is never used again in its term; a leader hands over only
-//! when all of its log is committed and on its successor's disk, so that nothing is left to truncate
-//! (SAFETY 4).
+//! when all of its log is committed and on its successor's disk, so that nothing is left to
+//! truncate (SAFETY 4).
 //! Not here: the successor's election (election.rs).
 //! Source: Thesis 3.10.
 

@@ -80,7 +80,7 @@ fn a_conflict_is_where_terms_first_differ() {
 
 // Raft 5.3: one answer finds the common point, or steps over all the runs that it names.
 #[test]
-fn a_common_point_is_the_highest_index_of_equal_term() {
+fn logs_part_behind_the_highest_index_of_equal_term() {
     let mut draw = Draw(3);
     let mut exact = 0;
     for _ in 0..2_000 {
@@ -88,7 +88,7 @@ fn a_common_point_is_the_highest_index_of_equal_term() {
         let (leader_log, follower_log) = (log(&leader), log(&follower));
         let top = draw.below(follower.len() as u64 + 1);
         let runs = follower_log.runs_below(at(top));
-        let found = leader_log.common(runs.as_slice(), at(top));
+        let found = leader_log.parting(runs.as_slice(), at(top));
         let lowest = runs.as_slice().first().map_or(1, |run| run.first.0);
         let expected = (lowest..=top)
             .rev()

@@ -1,7 +1,7 @@
 //! Interaction scripts: stories about the consensus core, told in commands and what they answer.
 //!
-//! Inputs -> outputs: the text of a script -> agreed, or where it disagrees; `raft/testdata` has the
-//! scripts, and a page on how to write one.
+//! Inputs -> outputs: the text of a script -> agreed, or where it disagrees; `raft/testdata` has
+//! the scripts, and a page on how to write one.
 //! Invariants: the same script always plays the same; after every command all that must hold of any
 //! cluster is checked, whatever the script expects.
 //! Limits: [`MESSAGES_MAX`] messages a command.
