@@ -11,7 +11,7 @@ use std::time::Instant;
 use trio::Trio;
 
 /// Rounds of one run, and runs.
-const ROUNDS: u64 = 200_000;
+const ROUNDS: u64 = 100_000;
 const RUNS: usize = 15;
 
 /// Median and least nanoseconds a round of so many entries.

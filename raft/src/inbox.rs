@@ -1,8 +1,8 @@
 //! What is done with a message before anybody looks at what it says.
 //!
 //! Inputs -> outputs: a message -> dropped, with the reason; or handed to whoever knows what to do.
-//! Invariants: what comes from another cluster, an earlier life, another disk or an older term changes
-//! nothing; a newer term is taken over before anything else.
+//! Invariants: what comes from another cluster, an earlier life, another disk or an older term
+//! changes nothing; a newer term is taken over before anything else.
 //! Not here: what messages mean (election.rs, follow.rs, lead.rs and their neighbours).
 //! Source: Raft 5.1; Thesis 4.2.3; SAFETY 15, 16.
 

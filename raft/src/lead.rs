@@ -401,8 +401,8 @@ impl Raft {
         }
     }
 
-    /// Durable somewhere and received by a majority (SAFETY 6). Nothing unless this node leads and an
-    /// entry of its own term is.
+    /// Durable somewhere and received by a majority (SAFETY 6). Nothing unless this node leads and
+    /// an entry of its own term is.
     #[must_use]
     #[inline]
     pub fn held(&self) -> LogPosition {

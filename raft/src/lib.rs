@@ -15,8 +15,8 @@
 //! Not here: entries, disks, sockets, clocks, bytes, randomness but for the seed it was given. A log
 //! is (last index, runs of equal term), because that is all the protocol asks.
 //! Source: D. Ongaro, J. Ousterhout, *In Search of an Understandable Consensus Algorithm* (cited
-//! as Raft and its section); D. Ongaro, *Consensus: Bridging Theory and Practice* (cited as Thesis and
-//! its section); the rules of safety of ARCHITECTURE.md (cited as SAFETY and their number).
+//! as Raft and its section); D. Ongaro, *Consensus: Bridging Theory and Practice* (cited as Thesis
+//! and its section); the rules of safety of ARCHITECTURE.md (cited as SAFETY and their number).
 //! `cargo xtask spec` lists which tests check which of them.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]

@@ -15,7 +15,7 @@ pub use check::{Checker, Violation};
 pub use cluster::{Cluster, NodeClock, Slot};
 
 use crate::{
-    Append, Body, Config, ConfigAt, DiskId, DurablePoint, HardState, Incarnation, Input,
+    Append, Body, Config, ConfigAt, DiskId, Dropped, DurablePoint, HardState, Incarnation, Input,
     LogPosition, Mark, Message, Now, Options, Output, Raft, ReadAnswer, Refusal, Run, Start, Want,
 };
 use alloc::collections::VecDeque;
@@ -189,6 +189,8 @@ pub struct Host {
     pub reads: Vec<ReadAnswer>,
     /// Why the last input changed nothing.
     pub refused: Option<Refusal>,
+    /// Why the last message was dropped.
+    pub dropped: Option<Dropped>,
     hard_done: DurablePoint,
 }
 
@@ -242,6 +244,7 @@ impl Host {
             sent: Vec::new(),
             reads: Vec::new(),
             refused: None,
+            dropped: None,
             hard_done: DurablePoint(0),
         }
     }
@@ -250,6 +253,7 @@ impl Host {
     pub fn step(&mut self, now: Now, input: Input<'_>, out: &mut Output) {
         self.step_with(now, input, &[], out);
         self.refused = out.refused;
+        self.dropped = out.dropped;
         self.settle(now, out);
     }
 
@@ -263,6 +267,7 @@ impl Host {
                 };
                 let configs = configs(entries, first);
                 self.step_with(now, Input::Message(msg, &configs), entries, out);
+                self.dropped = out.dropped;
             }
             Cargo::Fetch => self.send_snapshot(envelope.from),
             Cargo::Snapshot(snapshot) => self.install(now, snapshot, out),

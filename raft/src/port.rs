@@ -119,7 +119,7 @@ pub enum Refusal {
 }
 
 /// Why a message was dropped. Each is counted by the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dropped {
     /// Not for this node, or from no possible one.
     Address,

@@ -93,8 +93,8 @@ impl Trio {
     /// One round: so many entries are appended, sent to both followers, written by all three,
     /// acknowledged and committed. Eight steps, four messages.
     pub(crate) fn round(&mut self, entries: u64) {
-        self.now.boot.0 += 1_000;
-        self.now.raw.0 += 1_000;
+        self.now.boot.0 += 300;
+        self.now.raw.0 += 300;
         self.append(entries);
         for place in 0..self.outs[0].send.len() {
             let send = self.outs[0].send[place];
