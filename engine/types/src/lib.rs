@@ -25,8 +25,8 @@ pub use command::{
     OrderStatusQuery, RejectedMessage, ReplaceOrder, SkipSequence,
 };
 pub use number::{
-    Account, ClOrdId, ConnId, ExecId, Index, MdReqId, Nanos, OrderId, Price, Qty, ReportNo, SeqNo,
-    SessionSlot, SessionUuid, SymbolId, Term, TrdMatchId,
+    Account, ClOrdId, ConnId, ExecId, Index, MdReqId, Nanos, NodeId, OrderId, Price, Qty, ReportNo,
+    SeqNo, SessionSlot, SessionUuid, SymbolId, Term, TrdMatchId,
 };
 pub use order::{
     MassActionRejectReason, MassActionResponse, MassActionScope, MassActionType, OrdStatus,
