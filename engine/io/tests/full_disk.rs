@@ -149,8 +149,10 @@ fn a_start_needs_no_room_and_old_segments_are_used_again_without_any() {
             assert_eq!(prepare(&mut store, 1), LogDone::Prepared(SegmentNo(1)));
             assert_eq!(prepare(&mut store, 2), LogDone::Prepared(SegmentNo(2)));
             drop(store);
-            let ballast = disk.join("ballast");
-            let _full = std::fs::write(&ballast, vec![1; 2 << 20]).unwrap_err();
+            let mut ballast = std::fs::File::create(disk.join("ballast")).unwrap();
+            for size in [64 << 10, PAGE, 1] {
+                while std::io::Write::write(&mut ballast, &vec![1; size]).is_ok() {}
+            }
             for start in 2..5 {
                 let mut directory = LogDirectory::open(&place).unwrap();
                 assert_eq!(directory.next_incarnation().unwrap(), start);
@@ -158,7 +160,10 @@ fn a_start_needs_no_room_and_old_segments_are_used_again_without_any() {
                 let mut store = directory.store(&StoreOptions { mode, ..options }).unwrap();
                 assert_eq!(store.mode(), mode, "{:?}", store.notes());
                 let notes = store.notes().join("; ");
-                assert!(notes.contains("could not be tried out: the disk is full"), "{notes}");
+                assert!(
+                    notes.contains("could not be tried out: the disk is full"),
+                    "{mode:?} {start} {notes}"
+                );
                 assert_eq!(prepare(&mut store, 2), LogDone::Prepared(SegmentNo(2)));
                 store.submit(write(0, 16));
                 assert_eq!(wait(&mut store), LogDone::Written(write(0, 16)));

@@ -145,6 +145,17 @@ impl Timeline {
 
     /// Notes an event.
     pub fn note(&mut self, happened: Happened) {
+        if std::env::var_os("DBG").is_some()
+            && (matches!(
+                happened,
+                Happened::Client { .. }
+                    | Happened::Shadow { .. }
+                    | Happened::Fault { .. }
+                    | Happened::Started { .. }
+            ) || matches!(happened, Happened::Received{number,..} if number % 100 == 0))
+        {
+            eprintln!("DBG {} {} {:?}", self.step, self.time.0 / 1000, happened);
+        }
         self.hash.update(&self.step.to_le_bytes());
         self.hash.update(&self.time.0.to_le_bytes());
         happened.hash(&mut self.hash);

@@ -23,7 +23,19 @@ const TABLE: &[(Mutation, u64, &[&str])] = &[
     (Mutation::SdkAlters, 3, &["replay"]),
     (Mutation::DirectoryNotSynced, 10, &["survival", "oracle", "recovery"]),
     (Mutation::SyncRetried, 10, &["durable"]),
+    (Mutation::FileSyncRetried, 20, &["snapshot"]),
     (Mutation::TornTailTrusted, 10, &["recovery", "oracle"]),
+    (Mutation::RecycledTooEarly, 10, &["recovery", "snapshot"]),
+    (Mutation::ShadowAheadOfDurable, 10, &["delivery", "snapshot", "durable"]),
+    (Mutation::SnapshotIndexOffByOne, 3, &["snapshot", "oracle"]),
+    (Mutation::SessionsNotSaved, 3, &["snapshot", "oracle"]),
+    (Mutation::SnapshotNameNotSynced, 10, &["snapshot"]),
+    (Mutation::FloorOfNewest, 3, &["snapshot"]),
+    (Mutation::FloorBeforeDurable, 3, &["snapshot"]),
+    (Mutation::ReportsUnflushed, 10, &["delivery", "once"]),
+    (Mutation::FetchOffByOne, 10, &["liveness", "once", "delivery"]),
+    (Mutation::CancelsAlthoughBack, 10, &["oracle", "absence", "ledger"]),
+    (Mutation::TimersForgotten, 10, &["snapshot", "oracle", "absence"]),
 ];
 
 #[test]

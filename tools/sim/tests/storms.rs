@@ -47,8 +47,9 @@ macro_rules! profiles {
         #[test]
         fn every_profile_has_its_test() {
             let tested = [$(stringify!($name)),+];
-            let long = PROFILES.iter().map(|profile| profile.name).filter(|n| *n != "countdown");
-            assert!(long.eq(tested));
+            // `countdown` has a test of its own; a `day` has 24 hours and is run by hand.
+            let long = PROFILES.iter().map(|profile| profile.name);
+            assert!(long.filter(|name| !["countdown", "day"].contains(name)).eq(tested));
         }
     };
 }
@@ -78,7 +79,7 @@ fn seeds_that_found_something_hold() {
 
 #[test]
 fn the_same_seed_is_the_same_world_bit_for_bit() {
-    for profile in PROFILES {
+    for profile in PROFILES.iter().filter(|profile| profile.name != "day") {
         let (one, two, other) = (held(77, profile), held(77, profile), held(78, profile));
         assert_eq!((one.hash, one.step, one.elapsed), (two.hash, two.step, two.elapsed));
         assert_eq!((one.faults, one.sights), (two.faults, two.sights));

@@ -2,18 +2,39 @@
 
 use crate::{gavel, gavel_json, place};
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A directory with the log of a node that was killed under load, `log`, over some snapshots.
+/// Longest wait for a node to do what it was asked.
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// A directory with the log of a node that was killed, `log`, with a snapshot.
 fn left_behind() -> TempDir {
     let dir = place();
-    let small = std::fs::read_to_string(dir.path().join("small.toml")).unwrap();
-    let text = format!("{small}[snapshots]\nevery_records = 400\n");
-    std::fs::write(dir.path().join("small.toml"), text).unwrap();
     let args = ["storm", "--kills", "2", "--seed", "7", "--spell-ms", "300", "--sessions", "3"];
     let more = ["--config", "small.toml", "--data", "log"];
     let (status, report) = gavel_json(dir.path(), &[&args[..], &more[..]].concat());
     assert_eq!(status, 0, "{report}");
+    let mut node = Command::new(env!("CARGO_BIN_EXE_gavel"))
+        .current_dir(dir.path())
+        .args(["node", "--quiet", "--listen", "127.0.0.1:0", "--ready-file", "ready"])
+        .args(more)
+        .spawn()
+        .unwrap();
+    let wait = |what: &str, is_so: &dyn Fn() -> bool| {
+        let began = Instant::now();
+        while !is_so() {
+            assert!(began.elapsed() < WITHIN, "{what}");
+            std::thread::yield_now();
+        }
+    };
+    wait("the node serves", &|| dir.path().join("ready").exists());
+    let asked = Command::new("kill").args(["-s", "USR1", &node.id().to_string()]).status();
+    assert!(asked.unwrap().success());
+    wait("the node writes a snapshot", &|| !snapshots(dir.path()).is_empty());
+    node.kill().unwrap();
+    node.wait().unwrap();
     dir
 }
 
@@ -34,7 +55,6 @@ fn what_a_node_left_is_shown_and_found_good() {
     let listed = report["snapshots"].as_array().unwrap();
     assert_eq!(listed.len(), found.len(), "{report}");
     let newest = &listed[0];
-    assert!(newest["index"].as_u64() > listed.last().unwrap()["index"].as_u64().map(|i| i - 1));
     assert_eq!(newest["sessions"], 3);
     for something in ["term", "time_ns", "file_bytes", "state_bytes", "needs_segment"] {
         assert!(newest[something].as_u64().unwrap() > 0, "{something} in {report}");

@@ -208,10 +208,7 @@ impl Snapshots {
     }
 }
 
-fn reference(
-    plan: &Plan,
-    mutation: Option<gavel_pipeline::Mutation>,
-) -> Sessioned<ReferenceBook> {
+fn reference(plan: &Plan, mutation: Option<gavel_pipeline::Mutation>) -> Sessioned<ReferenceBook> {
     let mut machine = Sessioned::new(&plan.session, ReferenceBook::new(&plan.book));
     mutation.into_iter().for_each(|mutation| machine.plant(mutation));
     machine
