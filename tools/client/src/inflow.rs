@@ -170,6 +170,8 @@ impl Inflow {
             open.since = now;
             if self.next >= open.until {
                 self.open = None;
+                // What made the engine refuse more need not last.
+                self.request_now_max = (2 * self.request_now_max).min(self.request_max);
             }
         }
     }

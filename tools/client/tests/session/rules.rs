@@ -118,6 +118,7 @@ fn the_end_is_said_until_it_is_heard() {
     client.receive(&finished_receiving(2)).unwrap();
     assert_eq!(client.events(), [Told::Finished(2)]);
     assert!(!client.initiator.is_finished(), "a report is missing");
+    assert!(client.sent().is_empty(), "it may be on its way, and is not asked for");
     client.receive(&new(1, 1)).unwrap();
     assert!(client.initiator.is_finished());
     client.pass(2_600).unwrap();

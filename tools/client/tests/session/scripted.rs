@@ -338,6 +338,15 @@ fn a_limit_of_the_engine_halves_the_request() {
         client.pass(11).unwrap();
         assert_eq!(requests(&client.sent()), [(1, halved)]);
     }
+    for (from, count) in [(1, 1), (2, 2), (4, 4), (8, 1)] {
+        client.receive(&retransmission(from, count)).unwrap();
+        (from..from + count).for_each(|n| client.receive(&not_applied(n, 80, 1)).unwrap());
+        let next = match from {
+            8 => vec![],
+            _ => vec![(from + count, (2 * count).min(9 - from - count))],
+        };
+        assert_eq!(requests(&client.sent()), next, "and what is met is doubled");
+    }
 }
 
 #[test]
