@@ -4,13 +4,13 @@
 //! A naive twin of the session rules, of what times do alone: it knows connections, types, windows
 //! and live orders from records and reports, and nothing of the machine's deadlines.
 //!
-//! | record      | of the session                                                              |
-//! |-------------|-----------------------------------------------------------------------------|
-//! | Establish, accepted | it is back: nothing is due                                          |
-//! | Disconnect  | its type covers it: due after its window                                    |
-//! | AdminStart  | connected and type 1 or 3, or due already: due after its window from now    |
-//! | Tick        | what is due ends, each order with its reason; of others none                |
-//! | Negotiate, accepted, into another's slot | that one was away long enough, nothing live |
+//! | record                   | of the session                                                 |
+//! |--------------------------|----------------------------------------------------------------|
+//! | Establish, accepted      | it is back: nothing is due                                     |
+//! | Disconnect               | its type covers it: due after its window                       |
+//! | AdminStart               | connected and type 1 or 3, or due already: its window from now |
+//! | Tick                     | what is due ends, each order with its reason; of others none   |
+//! | Negotiate, another's slot | a Tick found that one away long enough, with nothing live     |
 //!
 //! Inputs -> outputs: records and their reports in log order -> verdicts.
 //! Source: SAFETY 21; the types are B3's.
@@ -24,6 +24,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const CHECKER: &str = "absence";
 
+/// A finished session is forgotten when it was away for so long (ns).
+const LINGER_NS: u64 = 60_000_000_000;
 /// A tick may come so late (ns), agents being stopped and clocks stepping.
 const LATE_NS: u64 = 20_000_000_000;
 
@@ -35,6 +37,8 @@ struct Known {
     due: Option<Nanos>,
     away_since: Nanos,
     is_finished: bool,
+    /// A Tick found it away for long enough, with nothing live: it may be forgotten since.
+    may_be_gone: bool,
 }
 
 /// The checker.
@@ -88,9 +92,8 @@ impl Absence {
                 }
             }
             Ok(Body::Tick) => {
-                let due = |known: &&mut Known| known.due.is_some_and(|due| due <= now);
                 for (slot, known) in &mut self.sessions {
-                    if due(&known) {
+                    if known.due.is_some_and(|due| due <= now) {
                         known.due = None;
                         self.ending.insert(*slot);
                     }
@@ -112,6 +115,7 @@ impl Absence {
                 let known = self.sessions.entry(slot.0).or_default();
                 known.conn = Some(accepted.conn);
                 (known.cod_type, known.due) = (ask.cod_type, None);
+                known.may_be_gone = false;
                 known.window_ns = ask.cod_window_ms.saturating_mul(1_000_000);
             }
             Ok(ReportBody::New(exec)) if exec.order.leaves_qty.0 > 0 => {
@@ -141,11 +145,20 @@ impl Absence {
     fn on_negotiated(&mut self, slot: SessionSlot) {
         let before =
             self.sessions.insert(slot.0, Known { away_since: self.time, ..Known::default() });
-        let Some(before) = before else { return };
-        let away_ns = self.time.since(before.away_since);
-        let long_enough = self.idle_expiry_ns > 0 && away_ns >= self.idle_expiry_ns;
-        if before.conn.is_some() || self.has_live(slot.0) || !(long_enough || before.is_finished) {
+        if let Some(before) = before.filter(|before| !before.may_be_gone) {
             self.fail(format!("the session in slot {} is forgotten: {before:?}", slot.0));
+        }
+    }
+
+    /// After a Tick: who may be forgotten from now on.
+    fn forget(&mut self) {
+        let idle_ns = if self.idle_expiry_ns == 0 { u64::MAX } else { self.idle_expiry_ns };
+        let live: BTreeSet<u32> = self.live.values().copied().collect();
+        for (slot, known) in &mut self.sessions {
+            let patience_ns = if known.is_finished { idle_ns.min(LINGER_NS) } else { idle_ns };
+            let away_ns = self.time.since(known.away_since);
+            known.may_be_gone |=
+                known.conn.is_none() && away_ns >= patience_ns && !live.contains(slot);
         }
     }
 
@@ -155,6 +168,9 @@ impl Absence {
 
     /// The record is applied.
     pub fn on_applied(&mut self, record: &LogRecord) -> Verdict {
+        if matches!(record.command.parse(), Ok(Body::Tick)) {
+            self.forget();
+        }
         if let Some(slot) = self.ending.iter().copied().find(|slot| self.has_live(*slot)) {
             let stamp = record.stamp;
             self.fail(format!("session {slot} was due at {stamp:?}, and has live orders after it"));
