@@ -307,6 +307,8 @@ fn whichever_call_fails_the_shadow_goes_on_and_nothing_false_stands() {
             let made = rig.disk.file_calls() - before;
             rig.disk.fail_file_call_after(u64::MAX, kind);
             assert!(!rig.shadow.is_stopped());
+            let half = |name: &FileName| matches!(name, FileName::SnapshotHalf(_));
+            assert!(!rig.disk.file_names().iter().any(half), "call {calls}: a half is left");
             assert_snapshots_true(&rig);
             assert!(!snapshots(&rig).is_empty());
             let floor = rig.floor.read().index.0;

@@ -123,6 +123,10 @@ fn a_chunk_can_be_neither_left_out_nor_swapped() {
     let shorter: Vec<u8> = [head, parts[0], parts[1], parts[3]].concat();
     disk.put_file(NAME, shorter);
     restored(&disk).map(|_| ()).expect_err("a chunk is missing");
+    // The last one, so that every chunk that is there has its number.
+    let end = &bytes[bytes.len() - size_of::<Mark>()..];
+    disk.put_file(NAME, [head, parts[0], parts[1], parts[2], end].concat());
+    check(&mut disk.files(), &mut Plain, Index(7)).expect_err("the last chunk is missing");
 }
 
 #[test]
