@@ -250,6 +250,7 @@ pub fn storm(
     storm.fleet.establish()?;
     while storm.kills < args.kills {
         storm.spell(args.spell_ms)?;
+        storm.lull(args.spell_ms)?;
         storm.strike(args.kills)?;
         storm.look()?;
         bar.set_position(storm.kills);
@@ -275,6 +276,21 @@ impl Storm {
                 pause(REST);
             }
         }
+    }
+
+    /// Half of the time nobody submits anything for a while, so that whoever writes snapshots, and
+    /// has the CPU last, comes to it.
+    fn lull(&mut self, spell_ms: u64) -> Result<()> {
+        if self.random.percent(50) {
+            return Ok(());
+        }
+        let until = Instant::now() + Duration::from_micros(self.random.below(2_000 * spell_ms));
+        while Instant::now() < until {
+            if self.fleet.poll(&mut |_, _| {})? == 0 {
+                pause(REST);
+            }
+        }
+        Ok(())
     }
 
     /// Kills, perhaps again while the node recovers, and waits until all that was sent is answered.

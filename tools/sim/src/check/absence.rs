@@ -195,3 +195,140 @@ impl Absence {
         self.violation.get_or_insert(Violation::new(CHECKER, what));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gavel_types::{
+        AdminStart, CancelOrder, ClOrdId, Command, DisconnectSession, EstablishmentAccepted,
+        ExecCanceled, ExecId, ExecNew, Index, NegotiationAccepted, OrdStatus, OrderId, OrderState,
+        Price, Qty, ReportNo, SeqNo, SessionUuid, Side, Stamp, SymbolId, Term, TerminationCode,
+    };
+
+    const SLOT: SessionSlot = SessionSlot(0);
+    const CONN: ConnId = ConnId(7);
+    const S: u64 = 1_000_000_000;
+
+    fn stamp(at: u64) -> Stamp {
+        Stamp { index: Index(1), term: Term(1), time: Nanos(at) }
+    }
+
+    /// A record at a time, and its reports.
+    fn apply(absence: &mut Absence, at: u64, command: Command, reports: &[Report]) -> Verdict {
+        let record = LogRecord { stamp: stamp(at), command };
+        absence.on_record(&record);
+        reports.iter().for_each(|report| absence.on_report(report));
+        absence.on_applied(&record)
+    }
+
+    fn order() -> OrderState {
+        OrderState {
+            order_id: OrderId(5),
+            cl_ord_id: ClOrdId(1),
+            price: Price(10),
+            qty: Qty(1),
+            leaves_qty: Qty(1),
+            cum_qty: Qty(0),
+            symbol: SymbolId(1),
+            side: Side::Buy,
+            ord_status: OrdStatus::New,
+            detail: 0,
+            reserved: 0,
+        }
+    }
+
+    fn canceled() -> Report {
+        let order = OrderState {
+            leaves_qty: Qty(0),
+            detail: CancelReason::CancelOnDisconnect.code(),
+            ..order()
+        };
+        let (exec_id, request_cl_ord_id) = (ExecId(2), ClOrdId(1));
+        Report::exec_canceled(stamp(0), SLOT, &ExecCanceled { order, exec_id, request_cl_ord_id })
+    }
+
+    fn negotiated(slot: SessionSlot) -> Report {
+        let (uuid, conn, timestamp) = (SessionUuid([1; 16]), CONN, Nanos(0));
+        let body = NegotiationAccepted { uuid, conn, timestamp, slot, reserved: [0; 4] };
+        Report::negotiation_accepted(stamp(0), SessionSlot::NONE, &body)
+    }
+
+    fn establish(absence: &mut Absence, at: u64) {
+        let (uuid, conn, timestamp) = (SessionUuid([1; 16]), CONN, Nanos(0));
+        let mut ask: EstablishSession = zerocopy::FromZeros::new_zeroed();
+        (ask.uuid, ask.conn, ask.cod_type, ask.cod_window_ms) = (uuid, conn, 1, 2_000);
+        let body = EstablishmentAccepted {
+            uuid,
+            conn,
+            timestamp,
+            next_number: ReportNo(1),
+            expected_seq: SeqNo(1),
+            client_next_seq: SeqNo(1),
+            keepalive_ms: 1_000,
+            finished: 0,
+            reserved: [0; 3],
+        };
+        let command = Command::establish(SessionSlot::NONE, SeqNo(0), &ask);
+        let accepted = Report::establishment_accepted(stamp(0), SLOT, &body);
+        assert_eq!(apply(absence, at, command, &[accepted]), Ok(()));
+    }
+
+    fn lose(absence: &mut Absence, at: u64) {
+        let body = DisconnectSession {
+            conn: CONN,
+            cause: DisconnectCause::PeerClosed,
+            code: TerminationCode::Unspecified,
+            said: TerminationCode::Unspecified,
+            reserved: [0; 5],
+        };
+        let command = Command::disconnect(SLOT, SeqNo(0), &body);
+        assert_eq!(apply(absence, at, command, &[]), Ok(()));
+    }
+
+    /// A session with type 1, a window of 2 s and a live order, that lost its connection at 10 s.
+    fn lost() -> Absence {
+        let mut absence = Absence::default();
+        let start = AdminStart { incarnation: 1, configuration: 0, idle_expiry_ms: 0 };
+        let start = Command::admin_start(SessionSlot::NONE, SeqNo(0), &start);
+        assert_eq!(apply(&mut absence, 0, start, &[negotiated(SLOT)]), Ok(()));
+        establish(&mut absence, S);
+        let mut cancel: CancelOrder = zerocopy::FromZeros::new_zeroed();
+        cancel.cl_ord_id = ClOrdId(1);
+        let new = ExecNew { order: order(), exec_id: ExecId(1) };
+        let new = Report::exec_new(stamp(0), SLOT, &new);
+        let command = Command::cancel(SLOT, SeqNo(1), &cancel);
+        assert_eq!(apply(&mut absence, 2 * S, command, &[new]), Ok(()));
+        lose(&mut absence, 10 * S);
+        absence
+    }
+
+    #[test]
+    fn orders_end_at_the_tick_that_is_due_and_at_no_other() {
+        assert_eq!(apply(&mut lost(), 12 * S, Command::tick(), &[canceled()]), Ok(()));
+        assert_eq!(apply(&mut lost(), 11 * S, Command::tick(), &[]), Ok(()));
+        assert!(apply(&mut lost(), 11 * S, Command::tick(), &[canceled()]).is_err(), "too early");
+        assert!(apply(&mut lost(), 12 * S, Command::tick(), &[]).is_err(), "none is left");
+        assert!(lost().finish(Nanos(11 * S)).is_ok());
+        assert!(lost().finish(Nanos(12 * S + LATE_NS + 1)).is_err(), "nobody ticks");
+    }
+
+    #[test]
+    fn who_came_back_keeps_its_orders() {
+        let mut absence = lost();
+        establish(&mut absence, 11 * S);
+        assert!(apply(&mut absence, 12 * S, Command::tick(), &[canceled()]).is_err());
+    }
+
+    #[test]
+    fn a_slot_is_given_away_only_of_who_may_be_forgotten() {
+        let mut absence = lost();
+        let tick = Command::tick();
+        assert!(apply(&mut absence, 3_600 * S, tick, &[canceled(), negotiated(SLOT)]).is_err());
+        let mut idle = Absence::default();
+        let start = AdminStart { incarnation: 1, configuration: 0, idle_expiry_ms: 1_000 };
+        let start = Command::admin_start(SessionSlot::NONE, SeqNo(0), &start);
+        assert_eq!(apply(&mut idle, 0, start, &[negotiated(SLOT)]), Ok(()));
+        assert_eq!(apply(&mut idle, S, Command::tick(), &[]), Ok(()));
+        assert_eq!(apply(&mut idle, 2 * S, Command::tick(), &[negotiated(SLOT)]), Ok(()));
+    }
+}
