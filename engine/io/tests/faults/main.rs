@@ -6,8 +6,9 @@
 
 mod life;
 
-use gavel_io::faults::{Failed, Failure, Step};
-use gavel_io::storage::DurableMode;
+use gavel_contract::{LogDone, LogStore, SegmentNo, StoreFaultKind};
+use gavel_io::faults::{Failed, Failpoints, Failure, Step};
+use gavel_io::storage::{DurableMode, LogDirectory, StoreOptions};
 use life::{End, World};
 use std::collections::BTreeMap;
 
@@ -113,4 +114,38 @@ fn nothing_is_lost_whichever_operation_finds_no_room() {
 #[test]
 fn nothing_is_lost_when_io_uring_writes() {
     storm(DurableMode::UringFdatasync, libc::EIO, [5, 11, 7, 11]);
+}
+
+/// Prepares a segment while a failure waits; returns the answer and the steps taken.
+fn prepared(failure: Option<Failure>) -> (LogDone, Vec<Failed>) {
+    let place = tempfile::tempdir().unwrap();
+    let mut directory = LogDirectory::open(place.path()).unwrap();
+    directory.next_incarnation().unwrap();
+    let mut store = directory.store(&StoreOptions::new(1, 4_096, 8_192)).unwrap();
+    let points = Failpoints::watch(place.path(), failure);
+    store.prepare(SegmentNo(1), SegmentNo(0));
+    loop {
+        if let Some(done) = store.poll() {
+            return (done, points.steps());
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn room_is_waited_for_but_a_failed_sync_of_names_is_final_whatever_the_reason() {
+    let (done, steps) = prepared(None);
+    assert_eq!(done, LogDone::Prepared(SegmentNo(1)));
+    let mut met = 0;
+    for (at, Failed { step, .. }) in steps.iter().enumerate() {
+        let (at, errno) = (at as u64, libc::ENOSPC);
+        let (for_ever, takes_effect) = (false, false);
+        let (done, _) = prepared(Some(Failure { at, errno, for_ever, takes_effect }));
+        let LogDone::PrepareFailed(_, why) = done else { continue };
+        let is_final = *step == Step::SyncDirectory;
+        assert_eq!(why.kind == StoreFaultKind::Io, is_final, "{step:?}: {why}");
+        assert!(why.facts.contains("No space left on device"), "{why}");
+        met += 1;
+    }
+    assert!(met >= 7, "create, reserve, write, sync, rename, sync, open: {steps:?}");
 }

@@ -230,9 +230,9 @@ fn a_place_without_a_log_is_not_a_damaged_one() {
 fn the_log_of_a_node_that_was_killed_reads_as_it_ran_from_every_snapshot() {
     let dir = place();
     let small = std::fs::read_to_string(dir.path().join("small.toml")).unwrap();
-    let often = format!("{small}[snapshots]\nevery_records = 500\n");
+    let often = format!("{small}[snapshots]\nevery_records = 100\n");
     std::fs::write(dir.path().join("often.toml"), often).unwrap();
-    let storm = ["storm", "--kills", "2", "--seed", "7", "--spell-ms", "150", "--sessions", "2"];
+    let storm = ["storm", "--kills", "2", "--seed", "7", "--spell-ms", "1000", "--sessions", "2"];
     let more = ["--config", "often.toml", "--data", "log"];
     let (status, report) = gavel_json(dir.path(), &[&storm[..], &more[..]].concat());
     assert_eq!(status, 0, "{report}");
