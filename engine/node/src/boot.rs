@@ -23,10 +23,11 @@ use gavel_io::tcp::{self, TcpEgress, TcpIngress};
 use gavel_io::{cpu, hot_alloc, memory};
 use gavel_journal::Journal;
 use gavel_link::Position;
-use gavel_pipeline::{Assembly, Authenticator, Ports, assemble};
+use gavel_pipeline::{Assembly, Authenticator, AuthenticatorLinks, Ports, assemble};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long a stopping node waits for its clients to be told.
@@ -208,7 +209,7 @@ fn run(
 ) -> Result<(), Failure> {
     let Assembly { gateway, sequencer, journal, executor, egress, shadow, mut handles } = node;
     let trace = start.trace.as_ref().map(|path| (Trace::new(clock), path));
-    let mut agents: Vec<Box<dyn Agent + Send>> = match &trace {
+    let agents: Vec<Box<dyn Agent + Send>> = match &trace {
         None => vec![
             Box::new(gateway),
             Box::new(sequencer),
@@ -225,33 +226,11 @@ fn run(
         ],
     };
     let stop = Arc::new(AtomicBool::new(false));
-    let mut housekeeping = Vec::new();
-    if let Some(links) = handles.authenticator.take() {
-        let verifier = Ed25519::new().map_err(|error| {
-            Failure::new(exit::USAGE, format!("randomness for challenges: {error}"))
-        })?;
-        let agent = Authenticator::new(start.keys.clone(), links, verifier);
-        let cpus = start.topology.housekeeping.clone();
-        let thread = authenticator::start(agent, clock.clone(), cpus, Arc::clone(&stop));
-        housekeeping.push(thread.map_err(|error| Failure::new(exit::USAGE, error))?);
-    }
-    let mut tiles = Vec::new();
-    for tile in &start.topology.tiles {
-        let mut mine = Vec::new();
-        for name in &tile.agents {
-            let at = agents.iter().position(|agent| agent.name() == *name);
-            mine.push(agents.swap_remove(at.expect("a checked topology places every agent once")));
-        }
-        let (placed_in, placed) = mpsc::sync_channel(1);
-        let running = tile::start(tile, mine, clock.clone(), Arc::clone(&stop), move |how| {
-            // The receiver waits below; if it is gone the node is ending anyway.
-            let _ = placed_in.send(how);
-        });
-        tiles.push(running.map_err(|error| Failure::new(exit::USAGE, error))?);
-        let seated = placed.recv().unwrap_or_else(|_| Err("the tile ended".into()));
-        seated
-            .map_err(|what| Failure::new(exit::USAGE, format!("tile {:?}: {what}", tile.name)))?;
-    }
+    let authenticator = match handles.authenticator.take() {
+        Some(links) => Some(authenticate(start, links, clock, &stop)?),
+        None => None,
+    };
+    let tiles = seat(start, agents, clock, &stop)?;
     if !start.topology.housekeeping.is_empty() {
         // This thread is housekeeping from here on.
         cpu::confine_current(&start.topology.housekeeping)
@@ -282,7 +261,7 @@ fn run(
     for tile in tiles {
         tile.join();
     }
-    for thread in housekeeping {
+    if let Some(thread) = authenticator {
         // A panic of it has been printed; what was acknowledged does not depend on it.
         let _ = thread.join();
     }
@@ -293,6 +272,49 @@ fn run(
     }
     say::stopped(start, &handles, hot_alloc::counted());
     Ok(())
+}
+
+/// Starts the agent that checks signatures, where housekeeping runs.
+fn authenticate(
+    start: &Start,
+    links: AuthenticatorLinks,
+    clock: &SystemClock,
+    stop: &Arc<AtomicBool>,
+) -> Result<JoinHandle<()>, Failure> {
+    let verifier = Ed25519::new().map_err(|error| {
+        Failure::new(exit::USAGE, format!("randomness for challenges: {error}"))
+    })?;
+    let agent = Authenticator::new(start.keys.clone(), links, verifier);
+    let cpus = start.topology.housekeeping.clone();
+    authenticator::start(agent, clock.clone(), cpus, Arc::clone(stop))
+        .map_err(|error| Failure::new(exit::USAGE, error))
+}
+
+/// Starts the tiles, one after the other, each with its agents; every one is in its place then.
+fn seat(
+    start: &Start,
+    mut agents: Vec<Box<dyn Agent + Send>>,
+    clock: &SystemClock,
+    stop: &Arc<AtomicBool>,
+) -> Result<Vec<tile::Running>, Failure> {
+    let mut tiles = Vec::new();
+    for tile in &start.topology.tiles {
+        let mut mine = Vec::new();
+        for name in &tile.agents {
+            let at = agents.iter().position(|agent| agent.name() == *name);
+            mine.push(agents.swap_remove(at.expect("a checked topology places every agent once")));
+        }
+        let (placed_in, placed) = mpsc::sync_channel(1);
+        let running = tile::start(tile, mine, clock.clone(), Arc::clone(stop), move |how| {
+            // The receiver waits below; if it is gone the node is ending anyway.
+            let _ = placed_in.send(how);
+        });
+        tiles.push(running.map_err(|error| Failure::new(exit::USAGE, error))?);
+        let seated = placed.recv().unwrap_or_else(|_| Err("the tile ended".into()));
+        seated
+            .map_err(|what| Failure::new(exit::USAGE, format!("tile {:?}: {what}", tile.name)))?;
+    }
+    Ok(tiles)
 }
 
 /// What a signal asks for.

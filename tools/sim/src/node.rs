@@ -18,7 +18,7 @@ use gavel_contract::{Agent, Clock, Now, Plan, SegmentNo};
 use gavel_journal::memory::MemoryDisk;
 use gavel_link::Position;
 use gavel_pipeline::snapshot::Plain;
-use gavel_pipeline::{Assembly, Ports, ShadowNews, assemble};
+use gavel_pipeline::{Assembly, Handles, Ports, ShadowNews, assemble};
 use gavel_types::Index;
 
 /// Agents of a node.
@@ -138,23 +138,7 @@ impl Node {
         if failed() == failed_before {
             snapshots.on_started(&assembly.handles.restart, disk)?;
         }
-        let last = assembly.handles.recovered.last.index;
-        let cut = assembly.handles.recovered.cut.map_or(String::new(), |cut| cut.to_string());
-        {
-            let checkers = &mut *checkers.borrow_mut();
-            checkers.durable.on_start(last);
-            let last = last.0;
-            if !cut.is_empty() {
-                checkers.sights.see("a torn block is cut");
-            }
-            if assembly.handles.restart.snapshot.is_some() {
-                checkers.sights.see("a start from a snapshot");
-            }
-            if !assembly.handles.restart.passed_over.is_empty() {
-                checkers.sights.see("a start from an older snapshot");
-            }
-            checkers.timeline.note(Happened::Started { incarnation, last, cut });
-        }
+        note_start(&assembly.handles, incarnation, checkers);
         oracle.agree(assembly.executor.machine(), "after recovery")?;
         let (announced, floor) = (Index(0), SegmentNo(0));
         let mut node = Self { assembly, crash, announced, floor };
@@ -340,4 +324,23 @@ impl Node {
     pub fn book_digest(&self) -> u64 {
         self.assembly.executor.machine().book_digest()
     }
+}
+
+/// What a start was is noted, for whoever reads the run.
+fn note_start(handles: &Handles, incarnation: u64, checkers: &Shared) {
+    let last = handles.recovered.last.index;
+    let cut = handles.recovered.cut.map_or(String::new(), |cut| cut.to_string());
+    let checkers = &mut *checkers.borrow_mut();
+    checkers.durable.on_start(last);
+    let last = last.0;
+    if !cut.is_empty() {
+        checkers.sights.see("a torn block is cut");
+    }
+    if handles.restart.snapshot.is_some() {
+        checkers.sights.see("a start from a snapshot");
+    }
+    if !handles.restart.passed_over.is_empty() {
+        checkers.sights.see("a start from an older snapshot");
+    }
+    checkers.timeline.note(Happened::Started { incarnation, last, cut });
 }

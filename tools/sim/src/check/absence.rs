@@ -202,7 +202,8 @@ mod tests {
     use gavel_types::{
         AdminStart, CancelOrder, ClOrdId, Command, DisconnectSession, EstablishmentAccepted,
         ExecCanceled, ExecId, ExecNew, Index, NegotiationAccepted, OrdStatus, OrderId, OrderState,
-        Price, Qty, ReportNo, SeqNo, SessionUuid, Side, Stamp, SymbolId, Term, TerminationCode,
+        Price, Qty, ReportNo, Role, SeqNo, SessionUuid, Side, Stamp, SymbolId, Term,
+        TerminationCode,
     };
 
     const SLOT: SessionSlot = SessionSlot(0);
@@ -255,8 +256,21 @@ mod tests {
 
     fn establish(absence: &mut Absence, at: u64) {
         let (uuid, conn, timestamp) = (SessionUuid([1; 16]), CONN, Nanos(0));
-        let mut ask: EstablishSession = zerocopy::FromZeros::new_zeroed();
-        (ask.uuid, ask.conn, ask.cod_type, ask.cod_window_ms) = (uuid, conn, 1, 2_000);
+        let ask = EstablishSession {
+            uuid,
+            conn,
+            timestamp,
+            next_seq: SeqNo(1),
+            last_term: Term(0),
+            last_index: Index(0),
+            last_number: ReportNo(0),
+            keepalive_ms: 1_000,
+            cod_type: 1,
+            role: Role::Trade,
+            reserved: [0; 2],
+            cod_window_ms: 2_000,
+            key_id: 0,
+        };
         let body = EstablishmentAccepted {
             uuid,
             conn,
@@ -277,8 +291,8 @@ mod tests {
         let body = DisconnectSession {
             conn: CONN,
             cause: DisconnectCause::PeerClosed,
-            code: TerminationCode::Unspecified,
-            said: TerminationCode::Unspecified,
+            code: TerminationCode::UnspecifiedError,
+            said: TerminationCode::UnspecifiedError,
             reserved: [0; 5],
         };
         let command = Command::disconnect(SLOT, SeqNo(0), &body);
@@ -292,8 +306,14 @@ mod tests {
         let start = Command::admin_start(SessionSlot::NONE, SeqNo(0), &start);
         assert_eq!(apply(&mut absence, 0, start, &[negotiated(SLOT)]), Ok(()));
         establish(&mut absence, S);
-        let mut cancel: CancelOrder = zerocopy::FromZeros::new_zeroed();
-        cancel.cl_ord_id = ClOrdId(1);
+        let cancel = CancelOrder {
+            cl_ord_id: ClOrdId(1),
+            orig_cl_ord_id: ClOrdId(1),
+            order_id: OrderId(0),
+            symbol: SymbolId(1),
+            side: Side::Buy,
+            reserved: [0; 3],
+        };
         let new = ExecNew { order: order(), exec_id: ExecId(1) };
         let new = Report::exec_new(stamp(0), SLOT, &new);
         let command = Command::cancel(SLOT, SeqNo(1), &cancel);
