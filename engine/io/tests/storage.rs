@@ -451,11 +451,11 @@ mod files {
             let name = format!("wal-{segment:016x}.seg");
             std::fs::remove_file(place.path().join(name)).unwrap();
         }
-        // Asked for below 8: 5 to 7 are open, so nothing may be taken, nor removed behind the answer.
+        // 5 to 8 are open: nothing may be taken, nor removed behind the answer.
         prepare_above(&mut store, 9, 8);
         assert_eq!(read_segment(place.path(), 9, PAGE), [0; PAGE], "a new one");
-        // Segment 9 has the place of 5 now. Whatever is removed behind the first of these answers is
-        // gone at the second.
+        // Segment 9 has the place of 5 now. What is removed behind the first of these answers is gone
+        // at the second.
         prepare_above(&mut store, 9, 8);
         prepare_above(&mut store, 9, 0);
         assert_eq!(numbers(place.path()), [6, 7, 8, 9], "what is open stays");
