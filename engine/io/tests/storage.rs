@@ -454,8 +454,8 @@ mod files {
         // 5 to 8 are open: nothing may be taken, nor removed behind the answer.
         prepare_above(&mut store, 9, 8);
         assert_eq!(read_segment(place.path(), 9, PAGE), [0; PAGE], "a new one");
-        // Segment 9 has the place of 5 now. What is removed behind the first of these answers is gone
-        // at the second.
+        // Segment 9 has the place of 5 now; what is removed behind the first answer is gone at the
+        // second.
         prepare_above(&mut store, 9, 8);
         prepare_above(&mut store, 9, 0);
         assert_eq!(numbers(place.path()), [6, 7, 8, 9], "what is open stays");
