@@ -70,6 +70,15 @@ pub trait Machine {
     /// If nothing is paused.
     fn resume(&mut self, out: &mut impl Outbox) -> Progress;
 
+    /// Applies one record whole, in as many turns as it takes. For whoever reads a log back: the
+    /// outbox always has room.
+    fn apply_whole(&mut self, record: &LogRecord, out: &mut impl Outbox) {
+        let mut progress = self.apply(record, out);
+        while progress == Progress::Paused {
+            progress = self.resume(out);
+        }
+    }
+
     /// Live orders of a session.
     fn live_orders(&self, session: SessionSlot) -> u32;
 

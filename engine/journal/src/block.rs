@@ -3,14 +3,15 @@
 //! Inputs -> outputs: records, one by one -> a block's bytes with stamps and checks; a block's
 //! bytes -> what is wrong with it, or its records.
 //! Invariants: the records of a block share one term, have consecutive indexes, and times that
-//! never fall; what was encoded decodes to the same (checked at once with feature `verify`).
+//! never fall; no unit within a block begins as a header does, whatever clients wrote; what was encoded decodes to the same (checked at once with feature `verify`).
 //! Limits: one block; no allocation after construction.
 //! Not here: when a block is closed, and where it goes (journal.rs); which block belongs where
 //! (recovery).
 
 use crate::format::{
-    BlockFields, BlockKind, BlockName, DurableMark, HEADER_BYTES, RECORD_HEAD_BYTES, RecordHead,
-    SECTOR_BYTES, SECTOR_ROOM_BYTES, STAMP_BYTES, SectorStamp, record_room_bytes,
+    BlockFields, BlockKind, BlockName, DurableMark, HEADER_BYTES, MAGIC, RECORD_HEAD_BYTES,
+    RecordHead, SECTOR_BYTES, SECTOR_ROOM_BYTES, STAMP_BYTES, SectorStamp, UNIT_ROOM_BYTES,
+    record_room_bytes,
 };
 use alloc::boxed::Box;
 use alloc::vec;
@@ -62,8 +63,9 @@ impl BlockBuilder {
         self.count
     }
 
-    /// Takes a record if it fits: if there is room, its term is the block's, and its time is not
-    /// too far from the block's first. The first record of a block always fits.
+    /// Takes a record if it fits: if there is room, its term is the block's, its time is not too
+    /// far from the block's first, and no unit would look like a block of its own. The first record
+    /// of a block always fits.
     ///
     /// # Panics
     /// If the record does not follow the one before.
@@ -83,10 +85,25 @@ impl BlockBuilder {
             return false;
         };
         encode(record, delta, &mut self.image[self.used..end]);
+        if self.feigns_header(end) {
+            assert!(self.count > 0, "the first record ends before the second unit begins");
+            return false;
+        }
         self.used = end;
         self.count += 1;
         self.last = record.stamp;
         true
+    }
+
+    /// True if the bytes up to `end` complete a unit's first word, and it is a header's. What a
+    /// client writes may lie there: old blocks stay in segments that are used again, and recovery,
+    /// which looks for headers behind the log's end, would find one that a client made up.
+    #[inline]
+    fn feigns_header(&self, end: usize) -> bool {
+        let unit = end / UNIT_ROOM_BYTES * UNIT_ROOM_BYTES;
+        let word = unit..unit + MAGIC.len();
+        // Units are longer than records, and whoever ends in the first word goes on in the next.
+        self.used < word.end && word.end <= end && unit > 0 && self.image[word] == MAGIC
     }
 
     /// Closes the block (a seal if no record was taken) and writes it to the head of `into`.

@@ -71,7 +71,8 @@ const SEQ_BITS: u32 = 40;
 const SEQ_MASK: u64 = (1 << SEQ_BITS) - 1;
 const INCARNATION_MASK: u64 = u64::MAX >> SEQ_BITS;
 
-const UNIT_ROOM_BYTES: usize = UNIT_BYTES / SECTOR_BYTES * SECTOR_ROOM_BYTES;
+/// Bytes of a unit without stamps.
+pub(crate) const UNIT_ROOM_BYTES: usize = UNIT_BYTES / SECTOR_BYTES * SECTOR_ROOM_BYTES;
 
 const _: () = assert!(UNIT_BYTES.is_multiple_of(SECTOR_BYTES));
 const _: () = assert!(BLOCK_BYTES_MAX.is_multiple_of(UNIT_BYTES));
@@ -126,6 +127,14 @@ impl SectorStamp {
     /// Puts the stamp at the head of a sector.
     pub(crate) fn put(self, sector: &mut [u8]) {
         sector[..STAMP_BYTES].copy_from_slice(&self.0.to_le_bytes());
+    }
+
+    /// True if the sector was written as part of a block before that one. By distance, so that
+    /// wrapping does no harm.
+    #[must_use]
+    pub const fn is_before(self, name: BlockName) -> bool {
+        let behind = name.block_seq.wrapping_sub(self.0) & SEQ_MASK;
+        behind > 0 && behind <= SEQ_MASK / 2
     }
 
     /// True if the sector can have been written as part of block `block_seq` by a process that
@@ -206,6 +215,8 @@ pub enum Probe {
     Foreign {
         /// Its version.
         version: u16,
+        /// Its sector's stamp: every version keeps these.
+        stamp: SectorStamp,
     },
     /// No header: only the sector's stamp can say more.
     Nothing(SectorStamp),
@@ -229,7 +240,7 @@ pub fn probe(sector: &[u8]) -> Probe {
         return nothing;
     }
     if header.version.get() != FORMAT_VERSION {
-        return Probe::Foreign { version: header.version.get() };
+        return Probe::Foreign { version: header.version.get(), stamp };
     }
     match header.fields() {
         Some(fields) if stamp == SectorStamp::new(fields.name) => Probe::Header(fields),

@@ -23,7 +23,8 @@
 //! | the point's is missing; one missing between others  | refused        |
 //! | too short for the point                             | refused        |
 //! | wrong length, not the last, or with a block in it   | refused        |
-//! | wrong length, the last, no block in it              | made again      |
+//! | wrong length, and the log goes up to its beginning  | refused        |
+//! | wrong length, the last, behind the end, no block    | made again     |
 //! | right length behind the end, whatever it holds      | used as it is  |
 //! | two changed places; one copied over another         | corrupt        |
 //! | cannot be listed or read                            | refused        |
@@ -52,6 +53,15 @@
 //! so the log had gone on above it; a segment is left only when it is full, to its last byte, with
 //! blocks that were taken, as is every segment that a cut left blocks behind in. So whatever lies
 //! in a freed segment is part of the log below the point, with numbers below the point's.
+//!
+//! *A segment has its name only once it is whole*, pre-written and synced, so no crash leaves one of
+//! another length. Where the log goes up to such a one, records may have been in it. Where the log
+//! ends before, there were none. Likewise for a copy: no two segments ever begin with the same
+//! block, but where somebody copied one, and what stood there before is gone.
+//!
+//! *What clients wrote is not taken for a block.* No unit within a block begins as a header does
+//! (block.rs sees to it), and what a newer version wrote carries stamps that are not older than the
+//! block expected.
 //!
 //! Inputs -> outputs: a [`LogReader`] -> records, in order, and [`Recovered`], or [`Refusal`].
 //! Invariants: a record is handed out only from a block that is whole and follows the one before.
@@ -134,7 +144,7 @@ pub struct Recovered {
     pub segments: u64,
     /// Whole segments behind the end's: they can be used as they are.
     pub spare_segments: u64,
-    /// A segment that was being made when the process ended: to be removed, and made again.
+    /// A segment of wrong length that the log does not reach: to be removed, and made again.
     pub unprepared: Option<SegmentNo>,
     /// What was cut off, if anything.
     pub cut: Option<Cut>,
@@ -215,7 +225,7 @@ pub fn scan<R: LogReader>(
     let layout = lay_out(&mut window, segment_bytes, from)?;
     let mut found = Recovered::at(from);
     found.segments = layout.last.map_or(0, |last| last.0 - from.end.segment.0 + 1);
-    found.unprepared = layout.unprepared;
+    found.unprepared = layout.unprepared.map(|info| info.segment);
     let mut scan = Scan {
         window,
         room: room(),
@@ -225,7 +235,11 @@ pub fn scan<R: LogReader>(
         found,
     };
     while scan.is_there() && scan.take_block(visit)? {}
+    if let Some(info) = layout.unprepared.filter(|_| !scan.is_there()) {
+        return Err(wrong_length(&info, segment_bytes));
+    }
     scan.look_ahead()?;
+    scan.look_for_a_copy()?;
     Ok(scan.close())
 }
 
@@ -238,7 +252,11 @@ pub(crate) fn room() -> Box<[u8]> {
 struct Layout {
     /// The last that is whole; all from the point's to it are.
     last: Option<SegmentNo>,
-    unprepared: Option<SegmentNo>,
+    unprepared: Option<SegmentInfo>,
+}
+
+fn wrong_length(info: &SegmentInfo, expected: u64) -> Refusal {
+    Refusal::WrongLength { segment: info.segment, bytes: info.bytes, expected }
 }
 
 /// Looks at which segments there are, before anything in them.
@@ -258,13 +276,8 @@ fn lay_out<R: LogReader>(
     let Some((newest, older)) = listed.split_last() else {
         return Ok(Layout { last: None, unprepared: None });
     };
-    let wrong = |info: &SegmentInfo| Refusal::WrongLength {
-        segment: info.segment,
-        bytes: info.bytes,
-        expected: segment_bytes,
-    };
     if let Some(info) = older.iter().find(|info| info.bytes != segment_bytes) {
-        return Err(wrong(info));
+        return Err(wrong_length(info, segment_bytes));
     }
     if newest.bytes == segment_bytes {
         return Ok(Layout { last: Some(newest.segment), unprepared: None });
@@ -272,10 +285,10 @@ fn lay_out<R: LogReader>(
     // Blocks before the point are in its segment, whatever the bytes look like.
     let before = newest.segment == place.segment && place.offset_bytes > 0;
     if before || holds_a_block(window, newest)? {
-        return Err(wrong(newest));
+        return Err(wrong_length(newest, segment_bytes));
     }
     let last = older.last().map(|info| info.segment);
-    Ok(Layout { last, unprepared: Some(newest.segment) })
+    Ok(Layout { last, unprepared: Some(*newest) })
 }
 
 /// The segments must be a row without a gap that begins with the point's. Only the first one of
@@ -338,7 +351,10 @@ impl<R: LogReader> Scan<'_, R> {
     fn take_block(&mut self, visit: &mut impl FnMut(&LogRecord)) -> Result<bool, Refusal> {
         let place = self.point.end;
         let fields = match self.probe(place.segment, place.offset_bytes)? {
-            Probe::Foreign { version } => return Err(Refusal::Version { place, version }),
+            Probe::Foreign { stamp, .. } if stamp.is_before(self.point.expected()) => {
+                return Ok(false);
+            }
+            Probe::Foreign { version, .. } => return Err(Refusal::Version { place, version }),
             Probe::Nothing(stamp) if stamp.is_of(self.point.expected()) => {
                 return Err(Refusal::Corrupt { place, how: Corruption::Header });
             }
@@ -398,7 +414,8 @@ impl<R: LogReader> Scan<'_, R> {
                 let segment = SegmentNo(segment);
                 let fields = match self.probe(segment, offset_bytes)? {
                     Probe::Nothing(_) => continue,
-                    Probe::Foreign { version } => {
+                    Probe::Foreign { stamp, .. } if stamp.is_before(expected) => continue,
+                    Probe::Foreign { version, .. } => {
                         let place = Place { segment, offset_bytes, ..place };
                         return Err(Refusal::Version { place, version });
                     }
@@ -417,6 +434,31 @@ impl<R: LogReader> Scan<'_, R> {
             }
         }
         self.found.cut = torn.then_some(Cut { place, later_blocks });
+        Ok(())
+    }
+
+    /// An end at the beginning of a segment is none if that segment is a copy of another: what it
+    /// held is gone.
+    fn look_for_a_copy(&mut self) -> Result<(), Refusal> {
+        let place = self.point.end;
+        if place.offset_bytes > 0 || !self.is_there() {
+            return Ok(());
+        }
+        let Probe::Header(copied) = self.probe(place.segment, 0)? else { return Ok(()) };
+        let listed = self.window.reader().segments();
+        let listed = listed.map_err(|fault| Refusal::Fault { segment: None, fault })?;
+        for segment in listed.iter().map(|info| info.segment).filter(|at| *at != place.segment) {
+            // One below the point's may be unreadable: nobody needs it, not as a witness either.
+            let Ok(first) = self.window.view(segment, 0, UNIT_BYTES) else { continue };
+            if first.len() < UNIT_BYTES {
+                continue;
+            }
+            if let Probe::Header(fields) = probe(first)
+                && fields.name == copied.name
+            {
+                return Err(Refusal::Corrupt { place, how: Corruption::Copy { of: segment } });
+            }
+        }
         Ok(())
     }
 

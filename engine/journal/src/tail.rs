@@ -119,7 +119,7 @@ impl<R: LogReader> Tail<R> {
         let expected = self.point.expected();
         let fields = match probe(unit) {
             Probe::Header(fields) => fields,
-            Probe::Foreign { version } => {
+            Probe::Foreign { version, .. } => {
                 return Ok(Found::Nothing(Refusal::Version { place, version }));
             }
             Probe::Nothing(stamp) if stamp.is_of(expected) => return nothing(Corruption::Header),

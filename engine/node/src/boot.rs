@@ -13,7 +13,7 @@ use crate::watch::Watch;
 use crate::{authenticator, background, exit, say, tile};
 use gavel_book::Book;
 use gavel_config::{DurableMode, Host, HotAlloc};
-use gavel_contract::{Agent, LogStore, Now, StoreFault};
+use gavel_contract::{Agent, Clock, LogStore, Now, StoreFault};
 use gavel_io::clock::SystemClock;
 use gavel_io::codec::Zstd;
 use gavel_io::credentials::Ed25519;
@@ -251,7 +251,7 @@ fn run(
             }
             None => {}
         }
-        watch.look(&mut handles);
+        watch.look(&mut handles, clock.now().utc);
     }
     say::stopping(start);
     handles.stop.raise(Position { generation: 0, index: gavel_types::Index(1) });

@@ -12,6 +12,7 @@ pub mod boot;
 pub mod cli;
 pub mod exit;
 mod say;
+mod set_back;
 mod store;
 pub mod tile;
 mod trace;

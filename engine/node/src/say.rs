@@ -1,6 +1,7 @@
 //! What a node says on its terminal: what it is doing, and what to type next.
 
 use crate::cli::Start;
+use crate::set_back::Told;
 use gavel_config::Idle;
 use gavel_contract::MemoryLine;
 use gavel_io::memory::MemoryFault;
@@ -59,6 +60,13 @@ pub(crate) fn recovered(start: &Start, handles: &Handles) {
         complain!(
             "gaveld: {passed}. An older one is used, or the whole log: nothing is lost. Keep the \
              file if you want to know why; the next snapshot takes its place"
+        );
+    }
+    if let Some(segment) = handles.recovered.unprepared {
+        complain!(
+            "gaveld: segment {} of the log had a wrong length. The log ends before it, and nothing \
+             was in it: it was removed, and will be made again",
+            segment.0
         );
     }
     if start.quiet {
@@ -160,6 +168,18 @@ pub(crate) fn shadow(news: &ShadowNews, quiet: bool) {
             "gaveld: SNAPSHOTS STOPPED: {why}. Orders go on; the log grows, and no stored reports \
              are sent. Check the disk, then restart at a time of your choice"
         ),
+    }
+}
+
+/// The clock was set back, or has caught up.
+pub(crate) fn clock(told: Told) {
+    match told {
+        Told::Behind(by) => complain!(
+            "gaveld: THE CLOCK IS BEHIND the log by {by:.1?}: it was set back. Orders go on; records \
+             keep the last time until the clock has caught up, and what waits for it waits as long: \
+             cancel-on-disconnect, the forgetting of idle sessions. Check what sets this clock"
+        ),
+        Told::CaughtUp => complain!("gaveld: the clock has caught up with the log"),
     }
 }
 

@@ -1,8 +1,10 @@
 //! Watches the node from a thread that may block, and tells the operator what changed.
 
 use crate::say;
+use crate::set_back::SetBack;
 use gavel_link::{Reader, Watermark};
 use gavel_pipeline::Handles;
+use gavel_types::Nanos;
 use std::time::{Duration, Instant};
 
 /// What was last seen.
@@ -12,6 +14,7 @@ pub(crate) struct Watch {
     full_disk: Reader<String>,
     why: String,
     stopped: Option<Instant>,
+    clock: SetBack,
     quiet: bool,
 }
 
@@ -21,11 +24,16 @@ impl Watch {
 
     pub(crate) fn new(handles: &Handles, full_disk: Reader<String>, quiet: bool) -> Self {
         let intake = handles.intake.clone();
-        Self { intake, full_disk, why: String::new(), stopped: None, quiet }
+        let clock = SetBack::new(handles.recovered.last.time);
+        Self { intake, full_disk, why: String::new(), stopped: None, clock, quiet }
     }
 
-    /// Says what changed since the last look. A full disk is said even by a quiet node.
-    pub(crate) fn look(&mut self, handles: &mut Handles) {
+    /// Says what changed since the last look. A full disk and a clock that was set back are said
+    /// even by a quiet node.
+    pub(crate) fn look(&mut self, handles: &mut Handles, utc: Nanos) {
+        if let Some(told) = self.clock.look(utc) {
+            say::clock(told);
+        }
         while let Some(news) = handles.news.pop() {
             say::shadow(&news, self.quiet);
         }

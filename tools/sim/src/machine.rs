@@ -21,13 +21,18 @@ pub struct SimBook {
     mutation: Option<Mutation>,
     /// Records applied in this process since recovery began.
     applied: u64,
+    /// It pauses although nothing is left to do, as a machine may.
+    rests: bool,
 }
+
+/// Of so many records one pauses when all is done.
+const RESTS_ONE_IN: u64 = 5;
 
 impl SimBook {
     /// A book, perhaps with a bug.
     #[must_use]
     pub fn new(book: Book, mutation: Option<Mutation>) -> Self {
-        Self { book, mutation, applied: 0 }
+        Self { book, mutation, applied: 0, rests: false }
     }
 
     /// The book itself.
@@ -86,7 +91,7 @@ impl<O: Outbox> Outbox for Leaky<'_, O> {
 
 impl Machine for SimBook {
     fn apply(&mut self, record: &LogRecord, out: &mut impl Outbox) -> Progress {
-        match self.mutation {
+        let progress = match self.mutation {
             None => self.book.apply(record, out),
             Some(Mutation::QuantityLost) => {
                 let index = record.stamp.index.0;
@@ -96,10 +101,16 @@ impl Machine for SimBook {
                 self.applied += 1;
                 self.book.apply(&self.spoiled(record), out)
             }
-        }
+        };
+        self.rests =
+            progress == Progress::Done && record.stamp.index.0.is_multiple_of(RESTS_ONE_IN);
+        if self.rests { Progress::Paused } else { progress }
     }
 
     fn resume(&mut self, out: &mut impl Outbox) -> Progress {
+        if core::mem::take(&mut self.rests) {
+            return Progress::Done;
+        }
         self.book.resume(out)
     }
 

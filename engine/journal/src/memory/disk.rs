@@ -260,23 +260,13 @@ impl Disk {
         }
     }
 
-    /// A segment that was being made: not there, there in part, or there. One that was being
-    /// taken for it has its old name or the new one.
+    /// A segment that was being made: there or not, as it has its name only once it is whole. One
+    /// that was being taken for it has its old name or the new one.
     fn half_prepare(&mut self, segment: SegmentNo, free_below: SegmentNo, random: &mut Random) {
-        if self.segments.contains_key(&segment) {
-            return;
+        if !self.segments.contains_key(&segment) && random.one_in(2) {
+            let from = self.freed(free_below).next();
+            self.name(from, segment);
         }
-        let from = self.freed(free_below).next();
-        let bytes = self.segment_bytes as usize;
-        let made = match random.below(4) {
-            0 | 1 if from.is_some() => return,
-            _ if from.is_some() => return self.name(from, segment),
-            0 => return,
-            1 => 0,
-            2 => random.below(bytes),
-            _ => bytes,
-        };
-        self.segments.insert(segment, Arc::new(vec![0; made]));
     }
 
     pub(super) fn read(

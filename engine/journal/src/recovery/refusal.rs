@@ -48,6 +48,11 @@ pub enum Corruption {
         /// Its number.
         block_seq: u64,
     },
+    /// Its segment begins as another one does: it was copied over.
+    Copy {
+        /// That other segment.
+        of: SegmentNo,
+    },
     /// It is not whole, and the running node had reported it durable.
     Live {
         /// How far.
@@ -258,6 +263,12 @@ impl Display for Corruption {
                 "it is not whole, yet block {block_seq} in segment {} at byte {offset_bytes} says \
                  that it was durable",
                 segment.0
+            ),
+            Self::Copy { of } => write!(
+                f,
+                "its segment begins with the same block as segment {}, so it was copied over, and \
+                 what it held may have been acknowledged",
+                of.0
             ),
             Self::Live { durable } => write!(
                 f,

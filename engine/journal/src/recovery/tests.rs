@@ -355,27 +355,39 @@ fn a_copy_of_an_older_segment_behind_the_end_is_a_clean_end() {
 }
 
 #[test]
-fn a_last_segment_of_wrong_length_without_a_block_is_made_again() {
+fn a_last_segment_of_wrong_length_that_the_log_does_not_reach_is_made_again() {
     for bytes in [0, 1, 4_096, 5_000, SEGMENT - 512, SEGMENT + 4_096] {
         let mut image = Image::new(2);
-        image.fill_segment();
+        image.block(3);
         image.disk.resize_segment(SegmentNo(2), bytes);
         let found = image.scan().unwrap();
         assert_eq!(found.unprepared, Some(SegmentNo(2)));
-        assert_eq!((found.segments, found.records), (1, 16));
+        assert_eq!((found.segments, found.records), (1, 3));
         let mut rig = Rig::new(&plan(), &image.disk, found.start(2).unwrap());
-        rig.push(&records_of(17, 3));
+        rig.push(&records_of(4, 3));
         rig.settle();
-        assert_eq!(scan_all(&rig.disk, SEGMENT as u64).unwrap().1.len(), 19, "{bytes}");
+        assert_eq!(scan_all(&rig.disk, SEGMENT as u64).unwrap().1.len(), 6, "{bytes}");
     }
 }
 
 #[test]
-fn a_first_segment_that_was_never_finished_is_made_again() {
+fn a_last_segment_of_wrong_length_that_the_log_goes_up_to_is_refused() {
+    for bytes in [0, 1, 4_096, 5_000, SEGMENT - 512, SEGMENT + 4_096] {
+        let mut image = Image::new(2);
+        image.fill_segment();
+        image.disk.resize_segment(SegmentNo(2), bytes);
+        let (segment, expected) = (SegmentNo(2), SEGMENT as u64);
+        let refusal = Refusal::WrongLength { segment, bytes: bytes as u64, expected };
+        assert_eq!(image.scan(), Err(refusal));
+    }
+}
+
+#[test]
+fn a_first_segment_of_wrong_length_is_refused() {
     let image = Image::new(1);
     image.disk.resize_segment(SegmentNo(1), 4_096);
-    let found = image.scan().unwrap();
-    assert_eq!((found.segments, found.unprepared), (0, Some(SegmentNo(1))));
+    let refusal = image.scan().unwrap_err();
+    assert!(matches!(refusal, Refusal::WrongLength { bytes: 4_096, .. }), "{refusal}");
 }
 
 #[test]

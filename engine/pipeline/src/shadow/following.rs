@@ -10,7 +10,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use gavel_contract::{
-    Codec, FileName, FileStore, LogReader, Machine, Now, Outbox, Progress, SegmentNo, SnapshotPlan,
+    Codec, FileName, FileStore, LogReader, Machine, Now, Outbox, SegmentNo, SnapshotPlan,
     StoreFault,
 };
 use gavel_journal::recovery::LogPoint;
@@ -129,8 +129,7 @@ impl<M: Machine, R: LogReader> Following<M, R> {
             let Self { machine, tail, store, .. } = self;
             let Rim { files, codec, .. } = rim;
             let taken = tail.next(limit, &mut |record: &LogRecord| {
-                let progress = machine.apply(record, &mut Gather { store, files, codec });
-                assert!(progress == Progress::Done, "nothing pauses when there is room");
+                machine.apply_whole(record, &mut Gather { store, files, codec });
             });
             match taken {
                 Ok(Some(_)) => blocks += 1,

@@ -4,7 +4,7 @@ use super::*;
 use crate::fetch::{Answer, Flow, Page};
 use crate::snapshot::{self, Plain};
 use crate::testing::{Deaf, LogRig, Tally, negotiate, order, plan, uuid};
-use gavel_contract::{FileName, Machine as _, Progress, StoreFaultKind};
+use gavel_contract::{FileName, Machine as _, StoreFaultKind};
 use gavel_journal::memory::Random;
 use gavel_types::{AckRuleCode, ConnId, ReportNo, SessionSlot, Term};
 use gavel_wire::server::Envelope;
@@ -54,7 +54,7 @@ fn assert_snapshots_true(rig: &LogRig) {
         let durable = rig.durable.read().index;
         while tail
             .next(durable, &mut |record| {
-                assert_eq!(machine.apply(record, &mut Deaf), Progress::Done);
+                machine.apply_whole(record, &mut Deaf);
             })
             .unwrap()
             .is_some()

@@ -15,7 +15,7 @@ use zerocopy::IntoBytes;
 /// A machine whose state is about so many words.
 fn machine(words: usize) -> Sessioned<Tally> {
     let orders = (0..words as u64).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15)).collect();
-    let mut machine = Sessioned::new(&plan().session, Tally { orders });
+    let mut machine = Sessioned::new(&plan().session, Tally { orders, ..Tally::default() });
     for index in 1..=7 {
         let stamp = Stamp { index: Index(index), term: Term(1), time: Nanos(index) };
         let command = if index == 1 { negotiate(0) } else { Command::tick() };

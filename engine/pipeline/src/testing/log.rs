@@ -6,7 +6,7 @@ use crate::session::Sessioned;
 use crate::snapshot::Plain;
 use crate::{Shadow, ShadowLinks, ShadowNews, ShadowPorts};
 use gavel_contract::{
-    AckRule, Agent, BookPlan, JournalPlan, Machine, Now, Outbox, Plan, Progress, ReportStorePlan,
+    AckRule, Agent, BookPlan, JournalPlan, Machine, Now, Outbox, Plan, ReportStorePlan,
     RetransmitPlan, RingPlan, SessionPlan, SnapshotPlan,
 };
 use gavel_journal::memory::{MemoryDisk, MemoryFiles, MemoryReader, MemoryStore, Pace};
@@ -242,7 +242,7 @@ impl LogRig {
         let stamp = Stamp { index: self.next, term: Term(1), time: Nanos(self.next.0 * 1_000) };
         self.next = self.next.next();
         let record = LogRecord { stamp, command };
-        assert_eq!(self.truth.apply(&record, &mut Deaf), Progress::Done);
+        self.truth.apply_whole(&record, &mut Deaf);
         while !self.records.has_room(1) {
             self.journal();
         }

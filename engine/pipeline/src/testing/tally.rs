@@ -1,4 +1,5 @@
-//! A machine that remembers every order, and answers each by as many reports as it asks for.
+//! A machine that remembers every order, and answers each by as many reports as it asks for, two
+//! in a turn: it pauses whatever room there is, as a machine may.
 
 use gavel_contract::{BadState, Machine, Outbox, Progress, StateSink, StateSource};
 use gavel_types::{
@@ -11,7 +12,12 @@ use xxhash_rust::xxh3::Xxh3Default;
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) orders: Vec<u64>,
+    /// Reports that are owed, and of which order.
+    pub(crate) owed: Option<(Stamp, SessionSlot, u64)>,
 }
+
+/// Reports that are made in one turn.
+const TURN: u64 = 2;
 
 /// A report of this many bytes on the wire as any other New.
 pub(crate) fn report(stamp: Stamp, session: SessionSlot, name: u64) -> Report {
@@ -35,14 +41,21 @@ impl Machine for Tally {
     fn apply(&mut self, record: &LogRecord, out: &mut impl Outbox) -> Progress {
         let Ok(Body::NewOrder(order)) = record.command.parse() else { return Progress::Done };
         self.orders.push(order.cl_ord_id.0);
-        for _ in 0..order.qty.0 {
-            out.push(report(record.stamp, record.command.session, order.cl_ord_id.0));
-        }
-        Progress::Done
+        self.owed = Some((record.stamp, record.command.session, order.qty.0));
+        self.resume(out)
     }
 
-    fn resume(&mut self, _out: &mut impl Outbox) -> Progress {
-        unreachable!("nothing pauses")
+    fn resume(&mut self, out: &mut impl Outbox) -> Progress {
+        let (stamp, session, owed) = self.owed.take().expect("only a paused record is resumed");
+        let name = *self.orders.last().expect("there is the order that is answered");
+        for _ in 0..owed.min(TURN) {
+            out.push(report(stamp, session, name));
+        }
+        if owed <= TURN {
+            return Progress::Done;
+        }
+        self.owed = Some((stamp, session, owed - TURN));
+        Progress::Paused
     }
 
     fn live_orders(&self, session: SessionSlot) -> u32 {
@@ -60,6 +73,7 @@ impl Machine for Tally {
     }
 
     fn save(&self, out: &mut impl StateSink) {
+        assert!(self.owed.is_none(), "no record is paused");
         out.put(&(self.orders.len() as u64).to_le_bytes());
         for order in &self.orders {
             out.put(&order.to_le_bytes());

@@ -10,6 +10,7 @@ use super::Which;
 use crate::progress;
 use anyhow::{Result, ensure};
 use gavel_contract::{LogReader, SegmentInfo, SegmentNo};
+use gavel_io::codec::Zstd;
 use gavel_io::files::DataFiles;
 use gavel_io::storage::SegmentReader;
 use gavel_journal::inspect::{self, BlockSeen, RecordsSeen};
@@ -18,7 +19,7 @@ use gavel_pipeline::snapshot;
 use gavel_types::Index;
 use std::path::PathBuf;
 
-/// A snapshot, as far as its header goes.
+/// A snapshot, as far as it was read: its header, or all of it.
 pub(super) struct SnapshotSeen {
     pub(super) index: Index,
     /// Where the log goes on, or why that is not known.
@@ -75,11 +76,28 @@ impl Survey {
         Ok(Self { dir, segment_bytes, segments, snapshots })
     }
 
+    /// Reads the snapshots whose headers are good to their ends.
+    ///
+    /// # Errors
+    /// If there is no memory to unpack them.
+    pub(super) fn check_snapshots(&mut self) -> Result<()> {
+        let (mut files, mut codec) = (DataFiles::new(&self.dir, 0), Zstd::new()?);
+        let bar = progress::bar(self.snapshots.len() as u64, "snapshots");
+        for seen in self.snapshots.iter_mut().filter(|seen| seen.point.is_ok()) {
+            if let Err(why) = snapshot::check(&mut files, &mut codec, seen.index) {
+                seen.point = Err(why.to_string());
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+
     pub(super) fn reader(&self) -> SegmentReader {
         SegmentReader::new(&self.dir)
     }
 
-    /// The ways that a start could go: from each snapshot whose header is good, newest first, or,
+    /// The ways that a start could go: from each snapshot that is good as far as it was read, newest first, or,
     /// without any, from the log's beginning.
     pub(super) fn ways(&self) -> Vec<Way> {
         let good = self.snapshots.iter().filter_map(|seen| {

@@ -5,7 +5,7 @@
 //! Invariants: exit status 0 only if every snapshot that is kept leads to one end, and no block
 //! that one of them needs is damaged.
 //! Limits: [`DAMAGED_MAX`] damaged blocks are named, all are counted.
-//! Not here: what is in the snapshots (`gavel snapshot verify`); the state that the log leads to
+//! Not here: the states that snapshots make (`gavel snapshot verify`) and that the log leads to
 //! (digest).
 
 use super::Which;
@@ -48,7 +48,8 @@ struct Blocks {
 /// # Errors
 /// If there is no log, or it cannot be read.
 pub(super) fn run(which: &Which) -> Result<Outcome> {
-    let survey = Survey::of(which)?;
+    let mut survey = Survey::of(which)?;
+    survey.check_snapshots()?;
     let ways = survey.ways();
     let (blocks, damaged) = look(&survey, &ways)?;
     let ends: Vec<_> = ways.iter().filter_map(|way| way.end.as_ref().ok()).collect();

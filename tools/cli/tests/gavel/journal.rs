@@ -147,6 +147,20 @@ const DAMAGES: &[Damage] = &[
         readable: &[1, 2, 3, 4, 27, 28],
     },
     Damage {
+        what: "a last segment of no length",
+        done: |dir| change(dir, 3, Vec::clear),
+        said: &["segment 3 of the log has 0 bytes and should have 8192"],
+        readable: &[1, 2, 3, 4, 5, 26],
+    },
+    Damage {
+        what: "an older segment copied over the last one",
+        done: |dir| {
+            std::fs::write(segment(dir, 3), std::fs::read(segment(dir, 1)).unwrap()).unwrap()
+        },
+        said: &["in segment 3 at byte 0 is corrupt", "the same block as segment 1"],
+        readable: &[1, 2, 3, 4, 5, 26],
+    },
+    Damage {
         what: "a newer version",
         done: |dir| {
             change(dir, 1, |bytes| {

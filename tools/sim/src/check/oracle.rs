@@ -12,7 +12,7 @@
 use super::ledger::ENVELOPE;
 use super::{Absence, Conserve, Sights, Verdict, Violation};
 use gavel_book::reference::ReferenceBook;
-use gavel_contract::{LogReader, Machine, Outbox, Plan, Progress, SegmentNo};
+use gavel_contract::{LogReader, Machine, Outbox, Plan, SegmentNo};
 use gavel_journal::memory::MemoryDisk;
 use gavel_journal::recovery::{self, LogPoint, Recovered};
 use gavel_journal::tail::Tail;
@@ -108,8 +108,7 @@ impl History {
                     sights.see(&format!("disconnected: {:?}", gone.cause));
                 }
                 self.told.absence.on_record(record);
-                let progress = self.machine.apply(record, &mut self.told);
-                assert!(progress == Progress::Done, "nothing pauses when there is room");
+                self.machine.apply_whole(record, &mut self.told);
                 if let Err(violation) = self.told.absence.on_applied(record) {
                     self.told.verdict.get_or_insert(violation);
                 }
