@@ -175,9 +175,9 @@ pub(crate) fn shadow(news: &ShadowNews, quiet: bool) {
 pub(crate) fn clock(told: Told) {
     match told {
         Told::Behind(by) => complain!(
-            "gaveld: THE CLOCK IS BEHIND the log by {by:.1?}: it was set back. Orders go on; records \
-             keep the last time until the clock has caught up, and what waits for it waits as long: \
-             cancel-on-disconnect, the forgetting of idle sessions. Check what sets this clock"
+            "gaveld: THE CLOCK IS BEHIND the log by {by:.1?}: it was set back, or ran ahead before \
+             this start. Orders go on; until it has caught up the log's time goes at half speed, and \
+             cancel-on-disconnect comes late. Check what sets this clock"
         ),
         Told::CaughtUp => complain!("gaveld: the clock has caught up with the log"),
     }

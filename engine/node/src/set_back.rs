@@ -1,5 +1,5 @@
 //! Notices that the clock was set back, which nothing else shows: stamps never fall, so the log's
-//! time stands still until the clock has caught up, and so does whatever waits for it.
+//! time goes on at half speed until the clock has caught up, and whatever waits for it is late.
 //!
 //! Inputs -> outputs: the last record's time at the start, then looks at UTC -> what changed.
 //! Invariants: one message when it begins, one when it is over.

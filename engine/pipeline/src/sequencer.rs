@@ -8,6 +8,11 @@
 //! none.
 //! Limits: [`COMMANDS_PER_CYCLE`] a duty cycle; [`Position::INDEX_MAX`] records.
 //! Not here: a look inside a command.
+//!
+//! *Log time* is UTC as long as that does not fall behind. If it does, because the clock was set
+//! back or an earlier process's ran ahead, log time goes on at half the speed of monotone time until
+//! UTC has caught up: what waits for it is late by as long again as it was to wait, not by what the
+//! clock was off.
 
 use crate::replicator::{FromReplicator, ReplicatorLinks};
 use crate::session::NEVER;
@@ -51,6 +56,10 @@ pub struct SequencerLinks {
 pub struct Sequencer {
     links: SequencerLinks,
     end: LogEnd,
+    /// Log time now: never before the last record's.
+    time: Nanos,
+    /// Monotone time at the last look; None before the first.
+    mono: Option<Nanos>,
     /// When a Tick is wanted, and none was logged for that yet.
     tick_at: Nanos,
 }
@@ -59,7 +68,7 @@ impl Sequencer {
     /// A sequencer that goes on at `end`.
     #[must_use]
     pub fn new(links: SequencerLinks, end: LogEnd) -> Self {
-        Self { links, end, tick_at: NEVER }
+        Self { links, end, time: end.time, mono: None, tick_at: NEVER }
     }
 
     fn has_room(&self) -> bool {
@@ -86,22 +95,28 @@ impl Sequencer {
         self.links.gateway.pop()
     }
 
+    /// SAFETY 21: the clock may step back, log time does not.
+    fn look_at_clocks(&mut self, now: Now) {
+        let passed = now.mono.since(self.mono.unwrap_or(now.mono));
+        self.mono = Some(now.mono);
+        self.time = now.utc.max(Nanos(self.time.0 + passed / 2));
+    }
+
     /// A Tick, if one is wanted by now. Once logged, the next one waits for the executor's word.
-    fn take_tick(&mut self, now: Now) -> Option<Command> {
+    fn take_tick(&mut self) -> Option<Command> {
         while let Some(tick_at) = self.links.ticks.pop() {
             self.tick_at = tick_at;
         }
-        if self.end.time.max(now.utc) < self.tick_at {
+        if self.time < self.tick_at {
             return None;
         }
         self.tick_at = NEVER;
         Some(Command::tick())
     }
 
-    fn append(&mut self, command: Command, now: Now) {
+    fn append(&mut self, command: Command) {
         assert!(self.end.next <= Position::INDEX_MAX, "the log ends where indexes do");
-        // SAFETY 21: the clock may step back, the log does not.
-        self.end.time = self.end.time.max(now.utc);
+        self.end.time = self.time;
         let stamp = Stamp { index: self.end.next, term: self.end.term, time: self.end.time };
         self.end.next = self.end.next.next();
         let record = LogRecord { stamp, command };
@@ -119,16 +134,17 @@ impl Agent for Sequencer {
     }
 
     fn duty_cycle(&mut self, now: Now) -> usize {
+        self.look_at_clocks(now);
         let mut stamped = 0;
         while stamped < COMMANDS_PER_CYCLE && self.has_room() {
             let Some(command) = self.take() else { break };
-            self.append(command, now);
+            self.append(command);
             stamped += 1;
         }
         if self.has_room()
-            && let Some(tick) = self.take_tick(now)
+            && let Some(tick) = self.take_tick()
         {
-            self.append(tick, now);
+            self.append(tick);
             stamped += 1;
         }
         stamped
@@ -227,6 +243,30 @@ mod tests {
         ticks_in.push(Nanos(7));
         // The clock stepped back; the log's time has not.
         assert_eq!(sequencer.duty_cycle(at(3)), 1);
-        assert_eq!(journal_out.pop().unwrap().stamp.time, Nanos((1 << 40) + 5));
+        assert_eq!(journal_out.pop().unwrap().stamp.time, Nanos(1 << 42));
+    }
+
+    #[test]
+    fn while_the_clock_is_behind_ticks_come_at_half_speed() {
+        let (_control_in, control) = ring(4);
+        let (_gateway_in, gateway) = ring(4);
+        let (journal, mut journal_out) = ring(8);
+        let (executor, _executor_out) = ring(8);
+        let (mut ticks_in, ticks) = ring(4);
+        let links = SequencerLinks { control, gateway, journal, executor, ticks, replicator: None };
+        // A year ahead, as it was before this process.
+        let year = 365 * 86_400_000_000_000;
+        let mut sequencer = Sequencer::new(links, LogEnd { time: Nanos(year), ..START });
+        let mut at =
+            |mono: u64, utc: u64| sequencer.duty_cycle(Now { mono: Nanos(mono), utc: Nanos(utc) });
+        assert_eq!(at(50, 0), 0);
+        ticks_in.push(Nanos(year + 1_000));
+        assert_eq!(at(2_048, 1_998), 0, "999 passed");
+        assert_eq!(at(2_050, 2_000), 1);
+        assert_eq!(journal_out.pop().unwrap().stamp.time, Nanos(year + 1_000));
+        ticks_in.push(Nanos(year + 2_000));
+        // UTC is ahead again.
+        assert_eq!(at(2_051, year + 2_001), 1);
+        assert_eq!(journal_out.pop().unwrap().stamp.time, Nanos(year + 2_001));
     }
 }

@@ -238,6 +238,10 @@ impl Initiator {
         assert!(self.is_rolled_back(), "only a rollback is confirmed");
         self.inflow.go_back(self.surviving);
         self.history.forget_after(&self.surviving);
+        if self.finish != Finish::No {
+            // Whether the log still holds the end of the flow is not known: it is said once more.
+            self.finish = Finish::Asked;
+        }
         self.standing = Standing::Confirmed;
     }
 

@@ -11,6 +11,7 @@ mod boot;
 mod crash;
 mod full_disk;
 mod hostile;
+mod mass;
 mod memory;
 mod rules;
 mod session;

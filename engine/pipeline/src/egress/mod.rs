@@ -25,7 +25,8 @@ use gavel_contract::{Agent, Deadline, Egress as Port, Now, Plan};
 use gavel_link::{Reader, Watermark, Writer};
 use gavel_types::limits::MD_PARTS_MAX;
 use gavel_types::{
-    AckRuleCode, ConnId, Nanos, Report, ReportBody, ReportNo, SessionSlot, Term, TerminationCode,
+    AckRuleCode, ConnId, Index, Nanos, Report, ReportBody, ReportNo, SessionSlot, Term,
+    TerminationCode,
 };
 use gavel_wire::server::{self, Envelope, MAX_SERVER_FRAME_BYTES, TermRun};
 use link::{Link, LinkState, Pumped};
@@ -94,6 +95,8 @@ pub struct Egress<P> {
     beat_every: Vec<u64>,
     /// By session slot: the connection slot that carries the session.
     carriers: Vec<Option<u32>>,
+    /// The record that each slot's session began with; 0 of a restored one.
+    begun: Vec<Index>,
     /// Connection slots with something to send.
     dirty: Vec<u32>,
     pages: Pages,
@@ -135,6 +138,7 @@ impl<P: Port> Egress<P> {
             beat_at: vec![NEVER; connections],
             beat_every: vec![0; connections],
             carriers: vec![None; sessions],
+            begun: vec![Index(0); sessions],
             dirty: Vec::with_capacity(connections),
             pages,
             beat_cursor: 0,
@@ -157,7 +161,7 @@ impl<P: Port> Egress<P> {
             let envelope = self.envelope(report.stamp.index);
             self.store(report, &envelope);
         } else if let Ok(ReportBody::NegotiationAccepted(body)) = report.parse() {
-            self.begin(body.slot);
+            self.begin(body.slot, report.stamp.index);
         }
     }
 
@@ -173,6 +177,7 @@ impl<P: Port> Egress<P> {
             + self.beat_at.capacity() * size_of::<Nanos>()
             + self.beat_every.capacity() * size_of::<u64>()
             + self.carriers.capacity() * size_of::<Option<u32>>()
+            + self.begun.capacity() * size_of::<Index>()
             + self.dirty.capacity() * size_of::<u32>();
         let pool = self.windows.memory_bytes() + self.pages.memory_bytes();
         (pool + self.scratch.capacity(), conns)

@@ -151,6 +151,7 @@ impl<P: Port> Egress<P> {
             uuid: link.uuid,
             from: want.from,
             until: want.until,
+            begun: self.begun[want.slot.0 as usize],
             released,
             envelope,
             page,

@@ -4,7 +4,7 @@ use super::link::LinkState;
 use super::{Egress, REPORTS_PER_CYCLE};
 use crate::connection::FromEgress;
 use gavel_contract::Egress as Port;
-use gavel_types::{EstablishmentAccepted, Nanos, Report, ReportBody, ReportNo, SessionSlot};
+use gavel_types::{EstablishmentAccepted, Index, Nanos, Report, ReportBody, ReportNo, SessionSlot};
 use gavel_wire::server::{self, Envelope};
 
 impl<P: Port> Egress<P> {
@@ -40,7 +40,7 @@ impl<P: Port> Egress<P> {
         }
         match report.parse().expect("the machine makes only reports that can be read") {
             ReportBody::NegotiationAccepted(body) => {
-                self.begin(body.slot);
+                self.begin(body.slot, report.stamp.index);
                 let at = self.open_for_answer(body.conn);
                 self.say(at, |out| server::negotiation_response(body, out));
                 let event = FromEgress::Negotiated { conn: body.conn, accepted: true };
@@ -75,7 +75,8 @@ impl<P: Port> Egress<P> {
 
     /// A new session takes the slot: what an earlier one of that slot was sent, or is still to be
     /// sent, is not its own.
-    pub(super) fn begin(&mut self, slot: SessionSlot) {
+    pub(super) fn begin(&mut self, slot: SessionSlot, index: Index) {
+        self.begun[slot.0 as usize] = index;
         if self.windows.next(slot) == ReportNo(1) {
             return;
         }

@@ -2,7 +2,8 @@
 //!
 //! Inputs -> outputs: pages to fill -> pages filled, or the word that there is nothing for them.
 //! Invariants: every page that came goes back, once. One waits only while the shadow has not come
-//! as far as the record by which all that is wanted had been released.
+//! as far as the record by which all that is wanted had been released. Nobody is answered from what
+//! the shadow knows of an earlier session of that name.
 //! Limits: as many pages as there are.
 
 use super::store::{Found, ReportStore};
@@ -83,6 +84,10 @@ impl Desk {
         codec: &mut impl Codec,
         applied: Index,
     ) {
+        if applied < fetch.begun {
+            self.waiting.push(fetch);
+            return;
+        }
         let answer = match store.fill(&mut fetch, files, codec) {
             Found::Filled => {
                 #[cfg(feature = "mutate")]

@@ -77,6 +77,7 @@ fn fetch_all(rig: &mut LogRig, slot: u32) -> Result<usize, ReportNo> {
             uuid: uuid(u64::from(slot)),
             from,
             until: end,
+            begun: Index(0),
             released,
             envelope,
             page: page.take().unwrap(),
@@ -251,6 +252,7 @@ fn who_asks_for_what_the_shadow_has_not_come_to_is_answered_when_it_has() {
         uuid: uuid(0),
         from: ReportNo(end.0 - 1),
         until: end,
+        begun: Index(0),
         released,
         envelope: Envelope { sender_term: Term(1), commit: Index(9), rule: AckRuleCode::Local },
         page: Page::new(),
@@ -263,8 +265,20 @@ fn who_asks_for_what_the_shadow_has_not_come_to_is_answered_when_it_has() {
     rig.turn();
     let fetched = rig.fetched.pop().unwrap();
     assert_eq!((fetched.answer, fetched.page.end), (Answer::Filled, end));
+    // Numbers of an earlier session of that name are not those of one that began since.
+    orders(&mut rig, 10);
+    rig.log(order(0, rig.truth.sessions()[0].expected_seq.0, 3));
+    rig.journal();
+    let mut anew = fetch(rig.truth.applied());
+    (anew.from, anew.until, anew.begun) = (ReportNo(1), ReportNo(2), rig.truth.applied());
+    rig.fetches.push(anew);
+    rig.turn();
+    assert!(rig.fetched.pop().is_none(), "the shadow has not come to where it began");
+    rig.turn();
+    assert_eq!(rig.fetched.pop().unwrap().answer, Answer::Filled);
     // A number that nobody was ever told is not waited for.
     let mut wrong = fetch(rig.truth.applied());
+    let end = rig.truth.sessions()[0].next_number;
     (wrong.from, wrong.until) = (end, ReportNo(end.0 + 1));
     rig.fetches.push(wrong);
     rig.turn();

@@ -2,9 +2,9 @@
 
 use super::uuid;
 use gavel_types::{
-    Account, CancelOrder, ClOrdId, FlowType, MarketDataQuery, MdReqId, Nanos, NewOrder, OrdType,
-    OrderId, Price, Qty, ReplaceOrder, ReportNo, SeqNo, Side, StpInstruction, SymbolId,
-    TerminationCode, TimeInForce,
+    Account, CancelOrder, ClOrdId, FlowType, MarketDataQuery, MassAction, MassActionScope,
+    MassActionType, MdReqId, Nanos, NewOrder, OrdType, OrderId, OrderStatusQuery, Price, Qty,
+    ReplaceOrder, ReportNo, SeqNo, Side, StpInstruction, SymbolId, TerminationCode, TimeInForce,
 };
 use gavel_wire::client::{self, Credentials, Establish, LastReport, Negotiate, RetransmitRequest};
 use gavel_wire::frame::MAX_CLIENT_FRAME_BYTES;
@@ -149,6 +149,32 @@ pub(crate) fn replace(cl_ord_id: u64, orig_cl_ord_id: u64, price: Price, qty: u6
         reserved: [0; 2],
     };
     frame(|out| client::encode_replace(&request, out))
+}
+
+/// Cancels all that the session has.
+pub(crate) fn cancel_all(cl_ord_id: u64) -> Vec<u8> {
+    let request = MassAction {
+        cl_ord_id: ClOrdId(cl_ord_id),
+        symbol: SymbolId(0),
+        account: Account(0),
+        action: MassActionType::CancelOrders,
+        scope: MassActionScope::AllOrders,
+        side: 0,
+        reserved: [0; 5],
+    };
+    frame(|out| client::encode_mass_action(&request, out))
+}
+
+/// How a bid is.
+pub(crate) fn status_of(cl_ord_id: u64) -> Vec<u8> {
+    let query = OrderStatusQuery {
+        cl_ord_id: ClOrdId(cl_ord_id),
+        order_id: OrderId(0),
+        symbol: SYMBOL,
+        side: Side::Buy,
+        reserved: [0; 3],
+    };
+    frame(|out| client::encode_order_status(&query, out))
 }
 
 pub(crate) fn market_data(md_req_id: u64, depth: u8) -> Vec<u8> {

@@ -300,6 +300,7 @@ impl ReportStore {
             .and_then(|()| files.append(FileName::Reports(self.number), &self.whole));
         if let Err(fault) = written {
             // Where that file ends is not known any more.
+            self.drop_if_empty(files);
             self.turn_page();
             return Err(fault);
         }
@@ -311,6 +312,17 @@ impl ReportStore {
             self.turn_page();
         }
         Ok(at)
+    }
+
+    /// A file that nothing got into is not left lying, nor held open.
+    fn drop_if_empty(&mut self, files: &mut impl FileStore) {
+        if !self.is_begun || self.files.back().is_none_or(|file| file.bytes > 0) {
+            return;
+        }
+        // What cannot be removed is found by the next start.
+        let _ = files.remove(FileName::Reports(self.number));
+        self.files.pop_back();
+        self.unsynced.retain(|number| *number != self.number);
     }
 
     fn begin_file(&mut self, files: &mut impl FileStore) -> Result<(), StoreFault> {

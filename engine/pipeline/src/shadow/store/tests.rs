@@ -57,6 +57,7 @@ impl Bench {
             uuid: uuid(slot as u64),
             from: ReportNo(from),
             until: ReportNo(until),
+            begun: Index(0),
             released: Index(self.index),
             envelope: envelope(),
             page: self.page.take().unwrap(),
