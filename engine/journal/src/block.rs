@@ -3,7 +3,8 @@
 //! Inputs -> outputs: records, one by one -> a block's bytes with stamps and checks; a block's
 //! bytes -> what is wrong with it, or its records.
 //! Invariants: the records of a block share one term, have consecutive indexes, and times that
-//! never fall; no unit within a block begins as a header does, whatever clients wrote; what was encoded decodes to the same (checked at once with feature `verify`).
+//! never fall; no unit within a block begins as a header does, whatever clients wrote; what was
+//! encoded decodes to the same (checked at once with feature `verify`).
 //! Limits: one block; no allocation after construction.
 //! Not here: when a block is closed, and where it goes (journal.rs); which block belongs where
 //! (recovery).

@@ -54,9 +54,9 @@
 //! blocks that were taken, as is every segment that a cut left blocks behind in. So whatever lies
 //! in a freed segment is part of the log below the point, with numbers below the point's.
 //!
-//! *A segment has its name only once it is whole*, pre-written and synced, so no crash leaves one of
-//! another length. Where the log goes up to such a one, records may have been in it. Where the log
-//! ends before, there were none. Likewise for a copy: no two segments ever begin with the same
+//! *A segment has its name only once it is whole*, pre-written and synced, so no crash leaves one
+//! of another length. Where the log goes up to such a one, records may have been in it. Where the
+//! log ends before, there were none. Likewise for a copy: no two segments ever begin with the same
 //! block, but where somebody copied one, and what stood there before is gone.
 //!
 //! *What clients wrote is not taken for a block.* No unit within a block begins as a header does

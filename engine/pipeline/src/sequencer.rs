@@ -10,9 +10,9 @@
 //! Not here: a look inside a command.
 //!
 //! *Log time* is UTC as long as that does not fall behind. If it does, because the clock was set
-//! back or an earlier process's ran ahead, log time goes on at half the speed of monotone time until
-//! UTC has caught up: what waits for it is late by as long again as it was to wait, not by what the
-//! clock was off.
+//! back or an earlier process's ran ahead, log time goes on at half the speed of monotone time
+//! until UTC has caught up: what waits for it is late by as long again as it was to wait, not by
+//! what the clock was off.
 
 use crate::replicator::{FromReplicator, ReplicatorLinks};
 use crate::session::NEVER;

@@ -97,8 +97,8 @@ impl Survey {
         SegmentReader::new(&self.dir)
     }
 
-    /// The ways that a start could go: from each snapshot that is good as far as it was read, newest first, or,
-    /// without any, from the log's beginning.
+    /// The ways that a start could go: from each snapshot that is good as far as it was read,
+    /// newest first, or, without any, from the log's beginning.
     pub(super) fn ways(&self) -> Vec<Way> {
         let good = self.snapshots.iter().filter_map(|seen| {
             let point = seen.point.as_ref().ok()?;
