@@ -63,7 +63,7 @@ code! {
         Trade = 0,
         /// Ask, not trade: MarketDataRequest and OrderStatusRequest.
         Read = 1,
-        /// What trade may, and what an operator does through a session.
+        /// What trade may; reserved for commands that steer the venue, of which there are none yet.
         Admin = 2,
     }
 }

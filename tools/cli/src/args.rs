@@ -48,7 +48,7 @@ impl Verb {
 
 const AFTER_HELP: &str = "\
 Exit status: 0 agrees, 1 disagrees or falls short, 2 could not run. With --json, standard output is \
-one line of JSON.
+one line of JSON; of journal cat, one for each record.
 
 Verbs that need a node start a private one: a process of its own, on a port of its own, with its log \
 in a directory that is removed afterwards.";

@@ -9,6 +9,7 @@
 
 use crate::journal::{settings, show};
 use crate::outcome::Outcome;
+use crate::progress;
 use anyhow::{Context, Result, ensure};
 use gavel_book::Book;
 use gavel_config::Settings;
@@ -148,6 +149,7 @@ pub fn look(path: &Path, settings: Option<&Settings>) -> Result<Snapshots> {
     ensure!(!found.is_empty(), "{} holds no snapshots", directory.display());
     let mut codec = Zstd::new()?;
     let mut looked = Vec::new();
+    let bar = progress::bar(found.len() as u64, "snapshots");
     for index in found {
         let mut one = inspect(&mut store, &mut codec, index);
         if let Some(settings) = settings
@@ -156,7 +158,9 @@ pub fn look(path: &Path, settings: Option<&Settings>) -> Result<Snapshots> {
             verify(&mut one, &directory, &mut store, &mut codec, settings);
         }
         looked.push(one);
+        bar.inc(1);
     }
+    bar.finish_and_clear();
     let good = looked.iter().all(|one| one.wrong.is_empty());
     Ok(Snapshots { snapshots: looked, good })
 }

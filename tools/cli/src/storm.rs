@@ -51,6 +51,10 @@ pub struct StormArgs {
     #[arg(long, default_value_t = 1_500, value_parser = clap::value_parser!(u64).range(1..))]
     #[arg(conflicts_with = "config")]
     pub snapshot_every: u64,
+    /// Fail (status 1) unless the log went on in other segments, snapshots were written, and
+    /// recoveries began with one.
+    #[arg(long)]
+    pub over_snapshots: bool,
     /// Print one line of JSON.
     #[arg(long)]
     pub json: bool,
@@ -115,6 +119,12 @@ impl StormReport {
         bad + self.books_different + self.streams_different == 0
             && self.book_digest == self.expected_digest
     }
+
+    /// True if it went over rotations and snapshots.
+    #[must_use]
+    pub fn is_over_snapshots(&self) -> bool {
+        self.rotations > 0 && self.snapshots > 0 && self.recoveries_from_snapshot > 0
+    }
 }
 
 /// Runs the verb.
@@ -131,7 +141,11 @@ pub(crate) fn run(args: &StormArgs) -> Result<Outcome> {
     for fault in faults {
         eprintln!("gavel: {fault}");
     }
-    Ok(Outcome::agrees_if(report.agrees()))
+    let met = !args.over_snapshots || report.is_over_snapshots();
+    if !met {
+        eprintln!("gavel: the storm met no rotation, no snapshot, or no start from one");
+    }
+    Ok(Outcome::agrees_if(report.agrees() && met))
 }
 
 fn print_table(report: &StormReport) {

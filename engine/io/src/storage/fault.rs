@@ -9,11 +9,11 @@ pub(crate) fn fault(doing: &str, path: &Path, error: &io::Error) -> StoreFault {
     let kind = kind_of(error);
     let advice = match kind {
         StoreFaultKind::Full => "; free space on that filesystem",
-        StoreFaultKind::Missing => "",
+        StoreFaultKind::Missing => "; is the disk mounted, and the path the right one?",
         StoreFaultKind::Denied => {
             "; run as the directory's owner, on a filesystem mounted for writing"
         }
-        StoreFaultKind::Io => "",
+        StoreFaultKind::Io => "; see what the kernel says of the device (dmesg)",
     };
     StoreFault { kind, facts: format!("{doing} {}: {error}{advice}", path.display()) }
 }

@@ -24,6 +24,9 @@ const NAME: &str = "meta";
 /// Written next; it holds the identity of one start before, or nothing.
 const SPARE: &str = "meta.spare";
 
+/// What to do about one that is damaged.
+const ADVICE: &str = "; restore it from a backup, or move the directory away to start a new node";
+
 /// Who a directory belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -44,30 +47,33 @@ impl Identity {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let at = text.rfind("crc32c ").ok_or("it has no checksum line")?;
+        let at = text.rfind("crc32c ").ok_or_else(|| format!("it has no checksum line{ADVICE}"))?;
         let (body, tail) = text.split_at(at);
         let mut lines = body.lines();
         let version = field(lines.next(), "gavel-log ")?;
         if version != FORMAT_VERSION.to_string() {
             return Err(format!(
-                "it is of format {version}; this build knows format {FORMAT_VERSION} only"
+                "it is of format {version}, and this build knows format {FORMAT_VERSION} only. \
+                 Start the build that wrote it"
             ));
         }
         let node_id = field(lines.next(), "node_id ")?;
         let incarnation = field(lines.next(), "incarnation ")?;
         let want = format!("crc32c {:08x}\n", crc32c::crc32c(body.as_bytes()));
         if tail != want {
-            return Err("its checksum does not agree with its content".to_owned());
+            return Err(format!("its checksum does not agree with its content{ADVICE}"));
         }
         Ok(Self {
-            node_id: u64::from_str_radix(node_id, 16).map_err(|e| format!("node_id: {e}"))?,
-            incarnation: incarnation.parse().map_err(|e| format!("incarnation: {e}"))?,
+            node_id: u64::from_str_radix(node_id, 16)
+                .map_err(|e| format!("node_id: {e}{ADVICE}"))?,
+            incarnation: incarnation.parse().map_err(|e| format!("incarnation: {e}{ADVICE}"))?,
         })
     }
 }
 
 fn field<'a>(line: Option<&'a str>, name: &str) -> Result<&'a str, String> {
-    line.and_then(|l| l.strip_prefix(name)).ok_or(format!("the line `{name}...` is missing"))
+    line.and_then(|l| l.strip_prefix(name))
+        .ok_or_else(|| format!("the line `{name}...` is missing{ADVICE}"))
 }
 
 /// Reads the directory's identity; `None` if it has none yet.
@@ -78,13 +84,9 @@ pub(super) fn load(directory: &Path) -> Result<Option<Identity>, StoreFault> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(fault("reading", &path, &e)),
     };
-    Identity::parse(&text).map(Some).map_err(|why| {
-        let facts = format!(
-            "{}: {why}; restore it from a backup, or move the directory away to start a new node",
-            path.display()
-        );
-        refusal(StoreFaultKind::Io, facts)
-    })
+    Identity::parse(&text)
+        .map(Some)
+        .map_err(|why| refusal(StoreFaultKind::Io, format!("{}: {why}", path.display())))
 }
 
 /// Replaces the directory's identity durably.
@@ -155,8 +157,9 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         assert_eq!(Identity::parse(&WHO.text()), Ok(WHO));
-        let golden = "gavel-log 1\nnode_id 0123456789abcdef\nincarnation 7\ncrc32c ";
-        assert!(WHO.text().starts_with(golden));
+        // As version 1 wrote it.
+        let golden = "gavel-log 1\nnode_id 0123456789abcdef\nincarnation 7\ncrc32c 83300584\n";
+        assert_eq!(WHO.text(), golden);
     }
 
     #[test]
@@ -174,6 +177,6 @@ mod tests {
     #[test]
     fn a_newer_format_is_named() {
         let why = Identity::parse("gavel-log 2\ncrc32c 0\n").unwrap_err();
-        assert!(why.contains("format 2"), "{why}");
+        assert!(why.contains("format 2") && why.contains("Start the build that wrote it"), "{why}");
     }
 }

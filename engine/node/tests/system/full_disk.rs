@@ -18,14 +18,14 @@ const KEEPALIVE_MS: u32 = 800;
 const ORDERS: u64 = 30_000;
 
 /// A disk in a namespace that lives as long as this.
-struct Disk {
-    place: Place,
+pub(crate) struct Disk {
+    pub(crate) place: Place,
     keeper: Child,
 }
 
 impl Disk {
     /// `mount` is a shell command that mounts the disk at `$1`; `$1.img` may hold an image.
-    fn mount(mount: &str) -> Option<Self> {
+    pub(crate) fn mount(mount: &str) -> Option<Self> {
         // Those who come while nothing is read wait for longer than this, and it is not held
         // against them.
         let establish_timeout_ms = 600;
@@ -52,12 +52,17 @@ impl Disk {
         Some(disk)
     }
 
-    fn data(&self) -> PathBuf {
+    /// The process that keeps the namespace.
+    pub(crate) fn keeper(&self) -> u32 {
+        self.keeper.id()
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
         self.place.path().join("disk/data")
     }
 
     /// A command line of a node on the disk.
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new("nsenter");
         command.arg(format!("--mount=/proc/{}/ns/mnt", self.keeper.id()));
         command.arg(env!("CARGO_BIN_EXE_gaveld"));
@@ -65,12 +70,12 @@ impl Disk {
         command
     }
 
-    fn start(&self) -> Node {
+    pub(crate) fn start(&self) -> Node {
         self.place.start_by(self.command())
     }
 
     /// Something on the disk, as seen from outside of the namespace.
-    fn inside(&self, name: &str) -> PathBuf {
+    pub(crate) fn inside(&self, name: &str) -> PathBuf {
         let path = self.place.path().join("disk").join(name);
         let path = path.strip_prefix("/").unwrap();
         PathBuf::from(format!("/proc/{}/root", self.keeper.id())).join(path)
@@ -81,7 +86,7 @@ impl Disk {
     }
 
     /// Takes all room, once the node has the two segments that it wants at first.
-    fn fill(&self) {
+    pub(crate) fn fill(&self) {
         let began = Instant::now();
         while !self.inside("data/wal-0000000000000002.seg").exists() {
             assert!(began.elapsed() < WITHIN, "the node makes no segments");
@@ -104,7 +109,7 @@ impl Disk {
         }
     }
 
-    fn make_room(&self) {
+    pub(crate) fn make_room(&self) {
         std::fs::remove_file(self.filler()).unwrap();
     }
 }
@@ -118,7 +123,7 @@ impl Drop for Disk {
 }
 
 /// A memory disk has no device below it; a loop device with ext4 has one, and O_DIRECT.
-const TMPFS: &str = "mount -t tmpfs -o size=16m tmpfs \"$1\"";
+pub(crate) const TMPFS: &str = "mount -t tmpfs -o size=16m tmpfs \"$1\"";
 const EXT4: &str = "truncate -s 24M \"$1.img\" && mkfs.ext4 -q -m 0 \"$1.img\" && \
                     mount -o loop \"$1.img\" \"$1\"";
 

@@ -9,6 +9,7 @@
 
 mod boot;
 mod crash;
+mod faults;
 mod full_disk;
 mod hostile;
 mod mass;

@@ -166,6 +166,27 @@ fn what_is_whole_but_not_ours_is_not_called_damaged() {
     assert!(why.to_string().contains("Start the build that wrote it"), "{why}");
 }
 
+/// SAFETY 22: a build that lacks the machine's version, or the codec, refuses to load it.
+#[test]
+fn another_machine_or_codec_is_named_and_not_called_damaged() {
+    let disk = written(&machine(5));
+    let good = disk.file_bytes(NAME).unwrap();
+    let changed = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at] += 1;
+        let crc = crc32c::crc32c(&bytes[..HEADER_BYTES - 4]).to_le_bytes();
+        bytes[HEADER_BYTES - 4..HEADER_BYTES].copy_from_slice(&crc);
+        disk.put_file(NAME, bytes);
+        restored(&disk).map(|_| ()).unwrap_err()
+    };
+    let why = changed(16);
+    let version = super::MACHINE_VERSION + 1;
+    assert!(why == BadSnapshot::Machine { version } && !why.is_damage(), "{why}");
+    assert!(why.to_string().contains("Start the build that wrote it"), "{why}");
+    let why = changed(HEADER_BYTES - 12);
+    assert!(matches!(why, BadSnapshot::Codec { .. }) && !why.is_damage(), "{why}");
+}
+
 #[test]
 fn a_state_that_is_not_the_one_named_is_refused() {
     let machine = machine(5);

@@ -8,6 +8,7 @@
 
 use super::DigestArgs;
 use crate::outcome::Outcome;
+use crate::progress;
 use anyhow::{Context, Result, bail, ensure};
 use gavel_book::Book;
 use gavel_config::Settings;
@@ -110,9 +111,12 @@ pub fn digest(dir: &Path, settings: &Settings) -> Result<LogDigest> {
     }
     let segment_bytes = settings.plan.journal.segment_bytes;
     let mut reader = directory.reader();
+    let bar = progress::count("records");
     let scanned = recovery::scan(&mut reader, segment_bytes, &point, &mut |record| {
+        bar.inc(1);
         machine.apply_whole(record, &mut Silence);
     });
+    bar.finish_and_clear();
     let recovered = match scanned {
         Ok(recovered) => recovered,
         Err(refusal) => bail!("{}: {refusal}", dir.display()),
