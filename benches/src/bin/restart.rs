@@ -7,7 +7,7 @@
 //! it.
 #![forbid(unsafe_code)]
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
 use gavel_benches::figures::median;
 use gavel_benches::node::{self, Node};
@@ -89,7 +89,21 @@ fn measure(args: &Args) -> Result<bool> {
 /// Restarts of one kind (s), and what the last node said of its stages.
 struct Found {
     seconds: Vec<f64>,
+    /// Of these, the stage that replays the log (ms).
+    log_ms: Vec<f64>,
     said: String,
+}
+
+/// Millions a second.
+fn rate(commands: u64, ms: f64) -> f64 {
+    commands as f64 / ms / 1e3
+}
+
+/// What a node says of the stage that replays the log (ms).
+fn log_ms(said: &str) -> Result<f64> {
+    let before = said.split(" the log behind it").next();
+    let number = before.and_then(|text| text.rsplit(' ').next());
+    number.and_then(|digits| digits.parse().ok()).context("a node says how long its stages took")
 }
 
 /// A log with a snapshot in it.
@@ -111,10 +125,11 @@ fn write_log(args: &Args, place: &Path) -> Result<()> {
 }
 
 fn restarts(args: &Args, place: &Path, config: &str, what: &str) -> Result<Found> {
-    let mut found = Found { seconds: Vec::new(), said: String::new() };
+    let mut found = Found { seconds: Vec::new(), log_ms: Vec::new(), said: String::new() };
     for round in 0..args.rounds {
         let (node, took) = Node::start_timed(place, config)?;
         found.said = node.said()?;
+        found.log_ms.push(log_ms(&found.said)?);
         node.stop()?;
         found.seconds.push(took.as_secs_f64());
         eprintln!("{what}, round {}/{}: {took:.2?}", round + 1, args.rounds);
@@ -123,7 +138,8 @@ fn restarts(args: &Args, place: &Path, config: &str, what: &str) -> Result<Found
 }
 
 fn print(args: &Args, first: Found, more: Option<Found>, whole: Found) -> Result<bool> {
-    let Found { mut seconds, said } = first;
+    let Found { mut seconds, said, .. } = first;
+    let mut stages = whole.log_ms;
     let serving = median(&mut seconds);
     let mut all = whole.seconds;
     let replayed = median(&mut all);
@@ -139,6 +155,7 @@ fn print(args: &Args, first: Found, more: Option<Found>, whole: Found) -> Result
                 "commands": args.commands, "snapshot_at": args.snapshot_at, "live": args.live,
                 "restart_s": seconds, "restart_s_median": serving, "said": stages,
                 "whole_replay_s": all, "whole_replay_s_median": replayed,
+                "whole_replay_log_ms": stages,
                 "extra_s_per_gib": extra,
             })
         );
@@ -153,6 +170,12 @@ fn print(args: &Args, first: Found, more: Option<Found>, whole: Found) -> Result
             list(&seconds)
         );
         println!("without a snapshot: {replayed:.2} s ({})\n{}", list(&all), whole.said);
+        println!(
+            "replay: {:.2} million commands a second (median; best {:.2}), of the stage that reads \
+             the log",
+            rate(args.commands, median(&mut stages)),
+            rate(args.commands, stages[0])
+        );
         if let Some(extra) = extra {
             println!("each further GiB of memory: {extra:.2} s");
         }

@@ -321,6 +321,10 @@ impl Machine for Book {
         progress
     }
 
+    fn expect(&self, records: &[LogRecord]) {
+        self.fetch(records);
+    }
+
     fn live_orders(&self, session: SessionSlot) -> u32 {
         self.owners.count(session)
     }

@@ -84,6 +84,7 @@ mod cancel;
 mod depth;
 mod digest;
 mod entry;
+mod fetch;
 mod ladder;
 mod levels;
 mod mass;

@@ -105,12 +105,16 @@ pub fn serve(start: Start) -> Result<(), Failure> {
     let plan = settings.plan.book.clone();
     let make: MakeBook = Box::new(move || Book::new(&plan));
     let opened = began.elapsed();
-    let mut log = directory.reader();
+    let mut log = directory
+        .ahead_reader(&start.topology.housekeeping)
+        .map_err(|fault| Failure::new(exit::DIRECTORY, fault))?;
     let assembled = assemble(&settings.plan, make, &mut log, incarnation, &clock, ports);
     let node = assembled.map_err(|refusal| {
         let what = format!("the log in {}: {refusal}", settings.data_dir.display());
         Failure::new(exit::RECOVERY, what)
     })?;
+    // Its thread and its buffers have done what they are for.
+    drop(log);
     if let Some(segment) = node.handles.recovered.unprepared {
         directory
             .remove_unprepared(segment, settings.plan.journal.segment_bytes)

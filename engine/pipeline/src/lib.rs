@@ -12,6 +12,7 @@ extern crate alloc;
 
 mod assemble;
 mod authenticator;
+mod batch;
 mod connection;
 mod egress;
 mod executor;

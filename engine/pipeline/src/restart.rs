@@ -15,6 +15,7 @@
 //! Limits: one machine at a time.
 //! Not here: the log's own decisions (the journal), what is stored of reports (the shadow).
 
+use crate::batch::Batch;
 use crate::session::Sessioned;
 use crate::snapshot::{self, BadSnapshot};
 use alloc::vec::Vec;
@@ -151,6 +152,7 @@ fn replay<M: Machine>(
 ) -> Result<Recovered, StartRefusal> {
     let given = configuration(plan);
     let mut refusal = None;
+    let mut batch = Batch::new();
     let segment_bytes = plan.journal.segment_bytes;
     let recovered = recovery::scan(log, segment_bytes, from, &mut |record: &LogRecord| {
         if let Ok(Body::AdminStart(start)) = record.command.parse()
@@ -162,9 +164,10 @@ fn replay<M: Machine>(
             refusal.get_or_insert(StartRefusal::Configuration { index, logged, given });
         }
         if refusal.is_none() {
-            machine.apply_whole(record, out);
+            batch.push(record, machine, out);
         }
     })?;
+    batch.finish(machine, out);
     refusal.map_or(Ok(recovered), Err)
 }
 

@@ -163,7 +163,10 @@ impl<M: Subject> Venue<M> {
     pub(crate) fn run(&mut self, command: Command) -> Vec<Report> {
         let is_mass = command.kind == CommandKind::MassAction.code();
         self.drive(BURST, is_mass, |machine, stamp, out| {
-            machine.apply(&LogRecord { stamp, command }, out)
+            let record = LogRecord { stamp, command };
+            // Whatever it is, looking at it changes nothing.
+            machine.expect(&[record; 3]);
+            machine.apply(&record, out)
         })
     }
 

@@ -11,7 +11,7 @@
 use super::fault::{fault, refusal};
 use super::identity::{self, Identity};
 use super::store::FileLogStore;
-use super::{SegmentReader, StoreOptions, TailingReader, segment};
+use super::{AheadReader, SegmentReader, StoreOptions, TailingReader, segment};
 use crate::faults::{self, Step};
 use gavel_contract::{SegmentNo, StoreFault, StoreFaultKind};
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -81,6 +81,14 @@ impl LogDirectory {
     #[must_use]
     pub fn reader(&self) -> SegmentReader {
         SegmentReader::new(&self.path)
+    }
+
+    /// A reader for a start, which reads all there is: a thread on these CPUs reads ahead.
+    ///
+    /// # Errors
+    /// [`StoreFault`] if there is no memory, or no thread.
+    pub fn ahead_reader(&self, cpus: &[usize]) -> Result<AheadReader, StoreFault> {
+        AheadReader::new(&self.path, cpus)
     }
 
     /// A reader of the segments while they are written to: past the page cache, as they are

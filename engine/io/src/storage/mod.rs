@@ -8,6 +8,7 @@
 //! Not here: what the bytes mean (gavel-journal).
 //! Source: open(2) O_DIRECT, pwritev2(2) RWF_DSYNC, io_uring_setup(2), io_uring_enter(2).
 
+mod ahead;
 mod buffers;
 mod directory;
 pub(crate) mod fault;
@@ -20,6 +21,7 @@ mod tailing;
 mod uring;
 mod writer;
 
+pub use ahead::AheadReader;
 pub use directory::LogDirectory;
 pub use identity::Identity;
 pub use segment::SegmentReader;

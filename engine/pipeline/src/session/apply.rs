@@ -56,6 +56,11 @@ impl<M: Machine> Machine for Sessioned<M> {
         progress
     }
 
+    #[inline]
+    fn expect(&self, records: &[LogRecord]) {
+        self.machine.expect(records);
+    }
+
     fn live_orders(&self, session: SessionSlot) -> u32 {
         self.machine.live_orders(session)
     }

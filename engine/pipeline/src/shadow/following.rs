@@ -34,8 +34,11 @@ pub(super) struct Following<M, R> {
     pub(super) store: ReportStore,
     configuration: u64,
     kept: KeptList,
-    /// Requests of the operator that were met.
+    /// Requests of the operator that were heard.
     asked: Index,
+    /// How far the log was durable when the last one was heard, if it is not met: what the operator
+    /// saw acknowledged is to be in the snapshot, however far behind the shadow is.
+    wanted: Option<Index>,
     /// No snapshot is tried before (monotone), after so many failures in a row.
     retry_at: Nanos,
     failures: u32,
@@ -99,6 +102,7 @@ impl<M: Machine, R: LogReader> Following<M, R> {
             configuration: sizes.configuration,
             kept,
             asked: Index(0),
+            wanted: None,
             retry_at: Nanos(0),
             failures: 0,
         };
@@ -160,15 +164,19 @@ impl<M: Machine, R: LogReader> Following<M, R> {
     pub(super) fn keep<F: FileStore, C: Codec>(
         &mut self,
         now: Now,
-        asked: Index,
+        (asked, limit): (Index, Index),
         plan: &SnapshotPlan,
         rim: &mut Rim<F, C>,
         desk: &mut Desk,
     ) {
         let newest = self.kept.newest();
-        let is_asked = asked > self.asked;
-        if is_asked && self.applied() == newest {
+        if asked > self.asked {
             self.asked = asked;
+            self.wanted = Some(limit);
+        }
+        let is_asked = self.wanted.is_some_and(|index| self.applied() >= index);
+        if is_asked && self.applied() == newest {
+            self.wanted = None;
             rim.links.tell(ShadowNews::AlreadyThere { index: newest });
             return;
         }
@@ -177,7 +185,9 @@ impl<M: Machine, R: LogReader> Following<M, R> {
         if !is_asked && (!is_due || now.mono < self.retry_at) {
             return;
         }
-        self.asked = asked;
+        if is_asked {
+            self.wanted = None;
+        }
         match self.snapshot(rim, desk) {
             Ok(written) => {
                 self.failures = 0;

@@ -296,6 +296,8 @@ where
 
     fn follow(&mut self, now: Now) -> usize {
         let State::Following(following) = &mut self.state else { return 0 };
+        // Read first: what was durable when it was asked for is at or below the limit then.
+        let asked = self.asked.read().index;
         // SAFETY 2: what could still be lost, or truncated, is not looked at.
         let limit = self.durable.read().index.min(self.commit.read().index);
         #[cfg(feature = "mutate")]
@@ -307,7 +309,7 @@ where
         let served = self.desk.serve(&mut following.store, &mut self.rim, applied);
         match following.follow(limit, &mut self.rim) {
             Ok(blocks) => {
-                let asked = self.asked.read().index;
+                let asked = (asked, limit);
                 following.keep(now, asked, &self.sizes.snapshot, &mut self.rim, &mut self.desk);
                 served + blocks
             }

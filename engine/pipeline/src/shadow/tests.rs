@@ -174,6 +174,15 @@ fn an_operator_gets_a_snapshot_when_he_asks_and_hears_if_there_is_one() {
     ask(&mut rig);
     assert_eq!(rig.news()[1], ShadowNews::AlreadyThere { index: applied });
     assert_eq!(rig.shadow.counts().snapshots, 1);
+    // He asks while the shadow is many turns behind: what is durable by then is in it.
+    for _ in 0..1_000 {
+        let seq = rig.truth.sessions()[0].expected_seq.0;
+        rig.log(order(0, seq, 1));
+    }
+    rig.journal();
+    let durable = rig.durable.read().index;
+    ask(&mut rig);
+    assert_eq!((snapshots(&rig)[0], durable), (durable.0, rig.truth.applied()));
 }
 
 #[test]
