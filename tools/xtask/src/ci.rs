@@ -46,7 +46,7 @@ const SYSTEM_RUNS: &[SystemRun] = &[
     always("build-release", "cargo build --release --workspace --locked"),
     always("fuzz-short", "cargo xtask fuzz --seconds 2"),
     always("sim-short", "cargo xtask sim --seeds 200"),
-    always("sim-planted", "cargo xtask sim --mutate all --seeds 200"),
+    always("sim-planted", "cargo xtask sim --mutate all --seeds 100"),
     with_data("day", day!("")),
     with_data("day-4096", day!("--pipeline 4096")),
     with_data("day-killed", day!("--kill-at 30 --kill-at 60")),

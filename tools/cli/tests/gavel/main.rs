@@ -5,6 +5,7 @@ mod journal;
 mod replay;
 mod snapshot;
 mod verbs;
+mod versions;
 
 use serde_json::Value;
 use std::path::Path;
