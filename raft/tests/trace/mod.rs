@@ -43,6 +43,7 @@ pub(crate) struct Kind {
     changes: bool,
     wipes: u64,
     pre_vote: bool,
+    check_quorum: bool,
 }
 
 /// Every kind, by turns.
@@ -54,6 +55,7 @@ pub(crate) fn kind_of(seed: u64) -> Kind {
         changes: false,
         wipes: 0,
         pre_vote: !seed.is_multiple_of(3),
+        check_quorum: !seed.is_multiple_of(5),
     };
     match seed % 8 {
         0 | 1 => plain,
@@ -95,6 +97,7 @@ impl Trace {
             let mut options = Options::new(NodeId(id), draw.word());
             options.nodes = 10;
             options.pre_vote = kind.pre_vote;
+            options.check_quorum = kind.check_quorum;
             options.window.append_entries = 1 + draw.below(4);
             options.window.appends = 1 + draw.below(4) as usize;
             let founding = if all.contains(&id) { config } else { Config::default() };
@@ -335,6 +338,16 @@ impl Trace {
         }
         let messages = self.draw.below(60);
         self.flow(messages);
+        if self.draw.one_in(2) {
+            // The new leader's hold-back passes, and the old one may not have noticed anything.
+            for _ in 0..12 {
+                self.cluster.now.0 += 15 * MS;
+                for id in &others {
+                    self.cluster.step(*id, Input::Tick);
+                }
+                self.flow(30);
+            }
+        }
         let (next, value) = (self.leader_or_any(), self.draw.word());
         self.cluster.with(next, |host, now, out| host.propose(now, value, out));
         let messages = self.draw.below(20);
