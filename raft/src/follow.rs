@@ -89,6 +89,9 @@ impl Raft {
         out: &mut Output,
     ) -> Result<Index, Dropped> {
         let last = append.last;
+        if let Some(taken) = self.take_next(append, configs, out) {
+            return Ok(taken);
+        }
         // Raft 5.3: only a conflict truncates. A stale, shorter append does not.
         let mut conflict = self.first_conflict(append);
         if errs!(self, TruncateOnMatch) && conflict.is_none() && last < self.log.last().index {
@@ -126,6 +129,27 @@ impl Raft {
             self.push_config(*config);
         }
         Ok(taken)
+    }
+
+    /// The next entries of the term that the log ends in, as nearly all appends are.
+    #[inline]
+    fn take_next(
+        &mut self,
+        append: &Append,
+        configs: &[ConfigAt],
+        out: &mut Output,
+    ) -> Option<Index> {
+        let keep = append.prev.index;
+        let is_next = append.prev == self.log.last() && append.last > keep;
+        match append.runs.as_slice() {
+            [run] if is_next && run.term == append.prev.term && configs.is_empty() => {
+                self.log.append(run.term, append.last, self.commit);
+                let generation = self.log.generation();
+                out.accept = Some(Accept { keep, last: append.last, generation });
+                Some(append.last)
+            }
+            _ => None,
+        }
     }
 
     /// The first index, behind what is committed and compacted, at which log and append differ.

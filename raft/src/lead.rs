@@ -244,7 +244,8 @@ impl Raft {
             peer.is_paused = false;
             peer.next = peer.received.next();
         }
-        if is_news {
+        // What others have already brought about needs no second look.
+        if is_news && (progress.durable > self.commit || progress.received > self.lead.held) {
             self.settle_commit(out);
         }
         if self.role == Role::Leader {
@@ -338,7 +339,7 @@ impl Raft {
     /// Raises `commit` and `held` as far as the copies allow.
     #[inline]
     pub(crate) fn settle_commit(&mut self, out: &mut Output) {
-        let (last, durable) = (self.log.last().index, self.log.durable());
+        let durable = self.log.durable();
         let mut quorum =
             Index(self.config().quorum_value(|node| self.copy_of(node, durable, |p| p.durable)));
         if errs!(self, HalfOfJoint) || errs!(self, LearnerCounts) {
@@ -347,18 +348,29 @@ impl Raft {
         // Raft 5.4.2: only entries of its own term are committed by counting copies.
         let own_first = self.lead.own_first;
         let is_own = own_first > Index(0) && quorum >= own_first;
-        let received =
-            Index(self.config().quorum_value(|node| self.copy_of(node, last, |p| p.received)));
-        let somewhere = Index(self.durable_somewhere());
-        let held = received.min(somewhere);
-        if own_first > Index(0) && held >= own_first {
-            self.lead.held = self.lead.held.max(held);
+        if self.lead.held < self.log.last().index {
+            self.settle_held();
         }
         if quorum > self.commit && (is_own || errs!(self, CommitOldTerm)) {
             self.commit = quorum;
             self.lead.commit_moved = self.now;
             self.on_committed(out);
             self.try_handover(out);
+        }
+    }
+
+    /// SAFETY 6: received by a majority and durable on one node, and of the leader's own term.
+    #[inline]
+    fn settle_held(&mut self) {
+        let (last, own_first) = (self.log.last().index, self.lead.own_first);
+        let received =
+            Index(self.config().quorum_value(|node| self.copy_of(node, last, |p| p.received)));
+        if received <= self.lead.held {
+            return;
+        }
+        let held = received.min(Index(self.durable_somewhere()));
+        if own_first > Index(0) && held >= own_first {
+            self.lead.held = self.lead.held.max(held);
         }
     }
 

@@ -116,7 +116,12 @@ impl Raft {
 
     /// `commit` moved.
     pub(crate) fn on_committed(&mut self, out: &mut Output) {
-        let at = *self.config_at();
+        let at = self.config_at();
+        // Nearly always there is nothing to do.
+        if !at.config.is_joint() && !self.is_forced && self.is_voter() {
+            return;
+        }
+        let at = *at;
         let is_decided = at.index <= self.commit && self.commit >= self.lead.own_first;
         if !is_decided || self.cannot_change().is_some() {
             return;

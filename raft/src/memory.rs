@@ -10,9 +10,11 @@
 
 mod check;
 mod cluster;
+mod trio;
 
 pub use check::{Checker, Violation};
 pub use cluster::{Cluster, NodeClock, Slot};
+pub use trio::Trio;
 
 use crate::{
     Append, Body, Config, ConfigAt, DiskId, Dropped, DurablePoint, HardState, Incarnation, Input,

@@ -1,10 +1,7 @@
 //! After its start a core takes no memory: rounds, heartbeats, an election.
 
-#[path = "../examples/trio/mod.rs"]
-mod trio;
-
 use gavel_io::hot_alloc::{self, HotGuard};
-use trio::Trio;
+use gavel_raft::memory::Trio;
 
 #[global_allocator]
 static GUARD: HotGuard = HotGuard;

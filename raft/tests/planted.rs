@@ -12,6 +12,7 @@ const SEEDS_MAX: u64 = 1_500;
 
 /// Found by scripts only.
 const TOLD_ONLY: &[Mutation] = &[
+    Mutation::CommitOldTerm,
     Mutation::OldCompletionCounts,
     Mutation::LeaseFromReceipt,
     Mutation::EvidenceUnannounced,

@@ -1,28 +1,44 @@
 //! Three cores on one thread, and nothing between them: what the protocol costs by itself.
+//!
+//! Inputs -> outputs: so many entries -> a round: appended, sent, written, acknowledged, committed.
+//! Invariants: takes no memory after its election.
+//! Not here: entries, faults (cluster.rs); clocks that measure (benches).
 
-use gavel_raft::{
-    Config, ConfigAt, DiskId, DurablePoint, Incarnation, Input, LogPosition, Mark, NodeSet, Now,
-    Options, Output, Raft, Role, Start, Want,
+use crate::{
+    Config, ConfigAt, DiskId, DurablePoint, HardState, Incarnation, Input, LogPosition, Mark,
+    NodeSet, Now, Options, Output, Raft, Role, Start, Want,
 };
+use alloc::vec::Vec;
 use gavel_types::{Index, Nanos, NodeId};
 
 const DISK: DiskId = DiskId(1);
 
 /// Three nodes; the first leads.
-pub(crate) struct Trio {
+#[derive(Debug)]
+pub struct Trio {
     nodes: Vec<Raft>,
     outs: Vec<Output>,
     now: Now,
     last: Index,
 }
 
+impl Default for Trio {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Trio {
     /// Elects the first.
-    pub(crate) fn new() -> Self {
+    ///
+    /// # Panics
+    /// If that fails: a bug.
+    #[must_use]
+    pub fn new() -> Self {
         let config = Config::of_voters(NodeSet::of(&[1, 2, 3]), DISK);
         let founding = [ConfigAt { index: Index(0), config }];
         let start = Start {
-            hard: gavel_raft::HardState::default(),
+            hard: HardState::default(),
             disk: DISK,
             incarnation: Incarnation(1),
             log_generation: 0,
@@ -92,7 +108,10 @@ impl Trio {
 
     /// One round: so many entries are appended, sent to both followers, written by all three,
     /// acknowledged and committed. Eight steps, four messages.
-    pub(crate) fn round(&mut self, entries: u64) {
+    ///
+    /// # Panics
+    /// If it does not commit: a bug.
+    pub fn round(&mut self, entries: u64) {
         self.now.boot.0 += 300;
         self.now.raw.0 += 300;
         self.append(entries);
@@ -115,7 +134,10 @@ impl Trio {
     }
 
     /// Time passes: heartbeats and their answers.
-    pub(crate) fn beat(&mut self, ns: u64) {
+    ///
+    /// # Panics
+    /// If the leader is lost over it: a bug.
+    pub fn beat(&mut self, ns: u64) {
         self.now.boot.0 += ns;
         self.now.raw.0 += ns;
         for node in 0..3 {

@@ -5,10 +5,8 @@
 //! Not here: other libraries beside it.
 #![forbid(unsafe_code)]
 
-mod trio;
-
+use gavel_raft::memory::Trio;
 use std::time::Instant;
-use trio::Trio;
 
 /// Rounds of one run, and runs.
 const ROUNDS: u64 = 100_000;
