@@ -15,6 +15,7 @@ use crate::message::{Append, Body, Progress};
 use crate::peer::Pace;
 use crate::port::{Dropped, Output, Refusal, Role, Want};
 use crate::raft::{Raft, errs};
+use crate::set::NodeSet;
 use crate::transfer::Handover;
 use gavel_types::{Index, NodeId, Term};
 
@@ -155,14 +156,19 @@ impl Raft {
     /// Sends what the peer's pace and window allow.
     #[inline]
     pub(crate) fn send_to(&mut self, node: NodeId, out: &mut Output) {
-        if self.hard.barred.has(node) || !self.config().replicas().has(node) {
-            return;
-        }
+        let last = self.log.last().index;
         for _ in 0..APPENDS_PER_STEP {
-            if !self.send_one(node, out) {
+            // Who has been sent everything is who most calls are for.
+            let peer = &self.peers[usize::from(node.0)];
+            let has_all = peer.pace == Pace::Replicate && peer.next > last;
+            if has_all || !self.is_replica(node) || !self.send_one(node, out) {
                 return;
             }
         }
+    }
+
+    fn is_replica(&self, node: NodeId) -> bool {
+        self.config().replicas().has(node) && !self.hard.barred.has(node)
     }
 
     /// Sends one append, if there is cause and room. Says whether it did.
@@ -340,6 +346,14 @@ impl Raft {
     #[inline]
     pub(crate) fn settle_commit(&mut self, out: &mut Output) {
         let durable = self.log.durable();
+        let (is_held, is_past) = self.reached();
+        if is_held {
+            self.settle_held();
+        }
+        let errs = errs!(self, HalfOfJoint) || errs!(self, LearnerCounts);
+        if !is_past && !errs && !errs!(self, WitnessCounts) {
+            return;
+        }
         let mut quorum =
             Index(self.config().quorum_value(|node| self.copy_of(node, durable, |p| p.durable)));
         if errs!(self, HalfOfJoint) || errs!(self, LearnerCounts) {
@@ -348,9 +362,6 @@ impl Raft {
         // Raft 5.4.2: only entries of its own term are committed by counting copies.
         let own_first = self.lead.own_first;
         let is_own = own_first > Index(0) && quorum >= own_first;
-        if self.lead.held < self.log.last().index {
-            self.settle_held();
-        }
         if quorum > self.commit && (is_own || errs!(self, CommitOldTerm)) {
             self.commit = quorum;
             self.lead.commit_moved = self.now;
@@ -359,15 +370,28 @@ impl Raft {
         }
     }
 
+    /// Whether a majority received more than what is held, and has more on disk than is committed:
+    /// cheaper than how far they reach, and mostly the answer is no.
+    #[inline]
+    fn reached(&self) -> (bool, bool) {
+        let config = self.config();
+        let (commit, held, id) = (self.commit, self.lead.held, self.options.id);
+        let (mut received, mut durable) = (NodeSet::EMPTY, NodeSet::EMPTY);
+        for node in config.all_voters().without(config.witnesses).iter() {
+            let peer = &self.peers[usize::from(node.0)];
+            let is_own = node == id;
+            received.put(node, is_own || peer.received > held);
+            durable.put(node, if is_own { self.log.durable() } else { peer.durable } > commit);
+        }
+        (config.is_quorum(received), config.is_quorum(durable))
+    }
+
     /// SAFETY 6: received by a majority and durable on one node, and of the leader's own term.
     #[inline]
     fn settle_held(&mut self) {
         let (last, own_first) = (self.log.last().index, self.lead.own_first);
         let received =
             Index(self.config().quorum_value(|node| self.copy_of(node, last, |p| p.received)));
-        if received <= self.lead.held {
-            return;
-        }
         let held = received.min(Index(self.durable_somewhere()));
         if own_first > Index(0) && held >= own_first {
             self.lead.held = self.lead.held.max(held);
@@ -387,7 +411,7 @@ impl Raft {
         if errs!(self, LearnerCounts) {
             config.voters = config.members();
         }
-        config.outgoing = crate::set::NodeSet::EMPTY;
+        config.outgoing = NodeSet::EMPTY;
         Index(config.quorum_value(|node| self.copy_of(node, durable, |peer| peer.durable)))
     }
 

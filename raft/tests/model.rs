@@ -250,7 +250,7 @@ impl Model for Small {
 }
 
 /// Most states that are made in one search.
-const STATES_MAX: usize = 1_500_000;
+const STATES_MAX: usize = 600_000;
 
 /// The same, of a search that keeps all of them.
 const NEAR_MAX: usize = 60_000;
