@@ -10,7 +10,7 @@
 
 use crate::book::Book;
 use crate::orders::NIL;
-use gavel_types::{Body, LogRecord, Price, Side};
+use gavel_types::{Body, LogRecord, NewOrder, Price, Side};
 
 /// Most records that are looked at.
 const AHEAD: usize = 32;
@@ -58,7 +58,7 @@ impl Book {
         match record.command.parse().ok()? {
             Body::NewOrder(asked) => Some(Need {
                 home: self.names.home(session, asked.cl_ord_id),
-                rests: self.book_of(asked.symbol).map(|book| (book, asked.side, asked.price)),
+                rests: self.place_of(asked),
             }),
             Body::Cancel(asked) => {
                 Some(Need { home: self.names.home(session, asked.orig_cl_ord_id), rests: None })
@@ -68,6 +68,13 @@ impl Book {
             }
             _ => None,
         }
+    }
+
+    /// Where an order would rest, if it may: what is asked for was not checked yet.
+    fn place_of(&self, asked: &NewOrder) -> Option<(usize, Side, Price)> {
+        let book = self.book_of(asked.symbol)?;
+        let is_legal = self.books[book].rules.is_legal_price(asked.price);
+        is_legal.then_some((book, asked.side, asked.price))
     }
 
     /// The last order in the queue at a price.

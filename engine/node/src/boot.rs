@@ -255,7 +255,7 @@ fn run(
             }
             None => {}
         }
-        watch.look(&mut handles, clock.now().utc);
+        watch.look(&mut handles, clock.now());
     }
     say::stopping(start);
     handles.stop.raise(Position { generation: 0, index: gavel_types::Index(1) });

@@ -2,9 +2,9 @@
 
 use crate::say;
 use crate::set_back::SetBack;
+use gavel_contract::Now;
 use gavel_link::{Reader, Watermark};
 use gavel_pipeline::Handles;
-use gavel_types::Nanos;
 use std::time::{Duration, Instant};
 
 /// What was last seen.
@@ -30,8 +30,8 @@ impl Watch {
 
     /// Says what changed since the last look. A full disk and a clock that was set back are said
     /// even by a quiet node.
-    pub(crate) fn look(&mut self, handles: &mut Handles, utc: Nanos) {
-        if let Some(told) = self.clock.look(utc) {
+    pub(crate) fn look(&mut self, handles: &mut Handles, now: Now) {
+        if let Some(told) = self.clock.look(now) {
             say::clock(told);
         }
         while let Some(news) = handles.news.pop() {

@@ -171,7 +171,7 @@ impl Inflow {
             if self.next >= open.until {
                 self.open = None;
                 // What made the engine refuse more need not last.
-                self.request_now_max = (2 * self.request_now_max).min(self.request_max);
+                self.request_now_max = self.request_now_max.saturating_mul(2).min(self.request_max);
             }
         }
     }

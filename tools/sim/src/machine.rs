@@ -114,6 +114,10 @@ impl Machine for SimBook {
         self.book.resume(out)
     }
 
+    fn expect(&self, records: &[LogRecord]) {
+        self.book.expect(records);
+    }
+
     fn live_orders(&self, session: SessionSlot) -> u32 {
         self.book.live_orders(session)
     }

@@ -107,6 +107,7 @@ fn every_reason_against_a_new_order<M: Subject>() {
         (buy(10, 0), No::InvalidPriceIncrement),
         (buy(10, -100), No::InvalidPriceIncrement),
         (buy(10, i64::MIN), No::InvalidPriceIncrement),
+        (NewOrder { side: Side::Sell, ..buy(10, i64::MIN) }, No::InvalidPriceIncrement),
         (buy(10, 1_005), No::InvalidPriceIncrement),
         (buy(10, null), No::InvalidPriceIncrement),
         (market(1, Side::Buy, 15), No::IncorrectQuantity),

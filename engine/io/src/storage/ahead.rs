@@ -52,6 +52,8 @@ pub struct AheadReader {
     /// What the thread was asked for, oldest first.
     asked: VecDeque<Name>,
     held: VecDeque<Piece>,
+    /// The piece that was needed last.
+    last: Option<Name>,
     free: Vec<Vec<u8>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -63,6 +65,7 @@ impl AheadReader {
     /// # Errors
     /// [`StoreFault`] if there is no memory, or no thread.
     pub fn new(directory: &Path, cpus: &[usize]) -> Result<Self, StoreFault> {
+        let lister = TailingReader::new(directory)?;
         let mut reader = TailingReader::new(directory)?;
         let (asks, asks_out) = sync_channel::<(Name, Vec<u8>)>(AHEAD + 1);
         let (answers_in, answers) = sync_channel(AHEAD + 1);
@@ -87,12 +90,13 @@ impl AheadReader {
         });
         let thread = thread.map_err(|e| fault("starting a thread to read", directory, &e))?;
         Ok(Self {
-            lister: TailingReader::new(directory)?,
+            lister,
             lengths: BTreeMap::new(),
             asks: Some(asks),
             answers,
             asked: VecDeque::with_capacity(AHEAD + 1),
             held: VecDeque::with_capacity(HELD + 1),
+            last: None,
             free: Vec::new(),
             thread: Some(thread),
         })
@@ -144,7 +148,11 @@ impl AheadReader {
                 break;
             }
         }
-        while self.asked.len() < AHEAD
+        // Who jumps about is not read ahead for.
+        let goes_on = self.last.is_some_and(|last| self.behind(last) == Some(name));
+        self.last = Some(name);
+        while goes_on
+            && self.asked.len() < AHEAD
             && let Some(next) = self.behind(self.asked.back().copied().unwrap_or(name))
         {
             self.ask(next);

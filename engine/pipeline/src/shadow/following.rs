@@ -170,7 +170,8 @@ impl<M: Machine, R: LogReader> Following<M, R> {
         desk: &mut Desk,
     ) {
         let newest = self.kept.newest();
-        if asked > self.asked {
+        // One after the other: a later wish does not put off an earlier one.
+        if self.wanted.is_none() && asked > self.asked {
             self.asked = asked;
             self.wanted = Some(limit);
         }
