@@ -1,7 +1,8 @@
 //! Notices that the clock was set back, which nothing else shows: stamps never fall, so the log's
 //! time goes on at half speed until the clock has caught up, and whatever waits for it is late.
 //!
-//! Inputs -> outputs: the last record's time at the start, then looks at the clocks -> what changed.
+//! Inputs -> outputs: the last record's time at the start, then looks at the clocks -> what
+//! changed.
 //! Invariants: one message when it begins, one when it is over.
 //! Limits: less than [`LEAST_NS`] is what time daemons do, and is not worth a message. What the
 //! clock does between two looks is not seen.
