@@ -151,8 +151,9 @@ where
     let mut egress = Egress::new(plan, wires.egress, egress_port, single_node());
     let made = clock.now().mono.since(began);
     let mut loaded = load(plan, &mut new_machine, &mut files, &mut codec, clock)?;
+    let state = loaded.machine.applied();
     for (slot, session) in loaded.machine.sessions().iter().enumerate() {
-        egress.go_on(SessionSlot(slot as u32), session.next_number);
+        egress.go_on(SessionSlot(slot as u32), session.next_number, state);
     }
     let recovered = loaded.replay(plan, log, &mut Restore(&mut egress), clock)?;
     let Loaded { machine, mut restart, .. } = loaded;

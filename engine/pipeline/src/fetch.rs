@@ -65,8 +65,8 @@ pub struct Fetch {
     pub(crate) from: ReportNo,
     /// Number behind the last.
     pub(crate) until: ReportNo,
-    /// The session began with this record, 0 if it was restored: an earlier one of the same name,
-    /// in the same slot, may have had the same numbers.
+    /// The session was there at this record: an earlier one of the same name, in the same slot, may
+    /// have had the same numbers.
     pub(crate) begun: Index,
     /// All of them were released up to here.
     pub(crate) released: Index,

@@ -13,6 +13,8 @@ const REGRESSIONS: &[(&str, u64, &str)] = &[
     ("storm", 1, "the simulator: a cancel that the gateway refuses is answered by its name alone"),
     ("tight", 5, "the simulator: an answer may be in history that the client was told is lost"),
     ("storm", 9, "the SDK asked again for reports that were behind FinishedReceiving"),
+    ("storm", 1_543, "the shadow stopped when a snapshot rotted between recovery and itself"),
+    ("storm", 8_029, "the same"),
     ("clients", 16, "a finished session that came back with an old number was terminated"),
 ];
 

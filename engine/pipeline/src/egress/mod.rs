@@ -95,7 +95,7 @@ pub struct Egress<P> {
     beat_every: Vec<u64>,
     /// By session slot: the connection slot that carries the session.
     carriers: Vec<Option<u32>>,
-    /// The record that each slot's session began with; 0 of a restored one.
+    /// The record that each slot's session began with, or of the state that it was restored with.
     begun: Vec<Index>,
     /// Connection slots with something to send.
     dirty: Vec<u32>,
@@ -165,8 +165,9 @@ impl<P: Port> Egress<P> {
         }
     }
 
-    /// A session of a restored state goes on at `next`.
-    pub(crate) fn go_on(&mut self, slot: SessionSlot, next: ReportNo) {
+    /// A session of a state that was restored, of this record, goes on at `next`.
+    pub(crate) fn go_on(&mut self, slot: SessionSlot, next: ReportNo, state: Index) {
+        self.begun[slot.0 as usize] = state;
         self.windows.begin(slot, next);
     }
 

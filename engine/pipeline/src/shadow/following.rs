@@ -72,23 +72,14 @@ impl<M: Machine, R: LogReader> Following<M, R> {
     /// What went wrong, for the operator.
     pub(super) fn begin<F: FileStore, C: Codec>(
         origin: Origin<R>,
-        machine: M,
+        new_machine: &mut impl FnMut() -> M,
         sizes: &Sizes,
         rim: &mut Rim<F, C>,
     ) -> Result<Self, String> {
-        let mut machine = Sessioned::new(&sizes.session, machine);
         let text = |fault: StoreFault| fault.facts;
-        let mut point = LogPoint::ORIGIN;
-        let mut reports_file = 0;
-        if let Some(index) = origin.snapshot {
-            let (files, codec) = (&mut rim.files, &mut rim.codec);
-            let given = sizes.configuration;
-            let read = snapshot::restore(files, codec, index, given, &mut machine, &NoTime);
-            let read = read.map_err(|bad| format!("the snapshot of record {index}: {bad}"))?;
-            point = read.contents.header.point;
-            reports_file = read.contents.header.reports_file;
-        }
-        let kept = clean_up(rim, sizes, origin.snapshot).map_err(text)?;
+        let Restored { machine, point, reports_file, snapshot } =
+            restore(origin.snapshot, new_machine, sizes, rim).map_err(text)?;
+        let kept = clean_up(rim, sizes, snapshot).map_err(text)?;
         let sessions = machine.sessions();
         let store = ReportStore::open(sizes.reports, &mut rim.files, sessions, reports_file);
         let store = store.map_err(text)?;
@@ -345,8 +336,45 @@ fn raise_floor<F, C>(rim: &mut Rim<F, C>, segment: SegmentNo) {
     }
 }
 
+/// Where a shadow begins.
+struct Restored<M> {
+    machine: Sessioned<M>,
+    point: LogPoint,
+    reports_file: u64,
+    /// The snapshot that it is; None for the log's beginning.
+    snapshot: Option<Index>,
+}
+
+/// Restores the snapshot that recovery took, if there was one. Should that have become unreadable
+/// since, an older one, or the log's beginning: behind the oldest that is kept the log is there.
+fn restore<M: Machine, F: FileStore, C: Codec>(
+    taken: Option<Index>,
+    new_machine: &mut impl FnMut() -> M,
+    sizes: &Sizes,
+    rim: &mut Rim<F, C>,
+) -> Result<Restored<M>, StoreFault> {
+    let mut made = || Sessioned::new(&sizes.session, new_machine());
+    let newest = taken.unwrap_or(Index(0));
+    for index in snapshot::list(&mut rim.files)?.into_iter().filter(|index| *index <= newest) {
+        let mut machine = made();
+        let (files, codec, given) = (&mut rim.files, &mut rim.codec, sizes.configuration);
+        match snapshot::restore(files, codec, index, given, &mut machine, &NoTime) {
+            Ok(read) => {
+                let Header { point, reports_file, .. } = read.contents.header;
+                return Ok(Restored { machine, point, reports_file, snapshot: Some(index) });
+            }
+            Err(bad) => {
+                let what = format!("the snapshot of record {index}: {bad}; an older one is read");
+                rim.links.tell(ShadowNews::Litter { what });
+            }
+        }
+    }
+    let (machine, point) = (made(), LogPoint::ORIGIN);
+    Ok(Restored { machine, point, reports_file: 0, snapshot: None })
+}
+
 /// Removes what an earlier life left half-written, and looks which snapshots stand: the one that
-/// recovery took, and older ones. Newer ones are damaged, or recovery would have taken them.
+/// was taken, and older ones. Newer ones are damaged, or they would have been taken.
 fn clean_up<F: FileStore, C>(
     rim: &mut Rim<F, C>,
     sizes: &Sizes,

@@ -287,8 +287,7 @@ where
     }
 
     fn begin(&mut self, origin: Origin<R>) {
-        let machine = (self.new_machine)();
-        match Following::begin(origin, machine, &self.sizes, &mut self.rim) {
+        match Following::begin(origin, &mut self.new_machine, &self.sizes, &mut self.rim) {
             Ok(following) => self.state = State::Following(alloc::boxed::Box::new(following)),
             Err(why) => self.stop(why),
         }

@@ -231,6 +231,32 @@ fn a_restart_goes_on_from_the_snapshot_with_all_reports() {
     }
 }
 
+/// A snapshot that recovery has read may be unreadable when the shadow comes to it.
+#[test]
+fn a_snapshot_that_rots_before_the_shadow_reads_it_costs_nothing_but_an_older_one() {
+    for rotten in 1..=2 {
+        let mut rig = rig_of(plan());
+        // With one snapshot the log is whole; with two, the older of them leads to its end.
+        orders(&mut rig, if rotten == 1 { 450 } else { 150 });
+        let kept = snapshots(&rig);
+        assert_eq!(kept.len(), if rotten == 1 { 2 } else { 1 });
+        let mut rig = rig.restart(Some(Index(kept[0])));
+        rig.disk.flip_file_bit(FileName::Snapshot(Index(kept[0])), 300, 1);
+        rig.settle();
+        assert!(!rig.shadow.is_stopped());
+        let told = rig.news();
+        let says = |news: &ShadowNews| matches!(news, ShadowNews::Litter { what } if what.contains("an older one is read"));
+        assert!(told.iter().any(says), "{told:?}");
+        assert_eq!(rig.shadow.machine().unwrap().node_digest(), rig.truth.node_digest());
+        for slot in 0..3 {
+            let said = rig.truth.sessions()[slot as usize].next_number.0 as usize - 1;
+            assert_eq!(fetch_all(&mut rig, slot), Ok(said), "complete");
+        }
+        orders(&mut rig, 350);
+        assert_snapshots_true(&rig);
+    }
+}
+
 #[test]
 fn a_restart_without_snapshots_makes_all_reports_again() {
     let mut rig = rig_of(plan());
