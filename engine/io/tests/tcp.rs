@@ -267,6 +267,43 @@ fn a_client_that_does_not_read_makes_the_connection_full_and_loses_nothing() {
     send_all(&mut server.egress, conn, b"x");
 }
 
+/// A client that floods and reads slowly: bytes that nobody read must not turn the close into a
+/// reset, with which what its window had no room for would be lost.
+#[test]
+fn the_last_bytes_arrive_although_the_client_goes_on_sending() {
+    let mut server = Server::new(1);
+    let mut client = server.connect();
+    let conn = server.opened();
+    let (piece, mut sent) = (vec![7; 60_000], 0);
+    while let Sent::Bytes(bytes) = server.egress.send(conn, &piece, Deadline::Never) {
+        sent += bytes;
+    }
+    let mut flood = client.try_clone().unwrap();
+    let flood = std::thread::spawn(move || while flood.write_all(&[1; 1_000]).is_ok() {});
+    server.egress.finish(conn);
+    server.ingress.release(conn);
+    let reader = std::thread::spawn(move || {
+        let (mut read, mut buffer) = (0, vec![0; 1 << 16]);
+        while let Ok(bytes @ 1..) = client.read(&mut buffer) {
+            read += bytes;
+        }
+        // As a client does that has heard the end. The other half may be gone already.
+        let _ = client.shutdown(Shutdown::Both);
+        read
+    });
+    let since = Instant::now();
+    while !reader.is_finished() {
+        assert_eq!(server.ingress.poll(server.clock.now()), None, "it is nobody's any more");
+        assert!(since.elapsed() < PATIENCE, "the connection never ends");
+        std::thread::yield_now();
+    }
+    assert_eq!(reader.join().unwrap(), sent);
+    flood.join().unwrap();
+    // Its slot is there for the next one.
+    let _next = server.connect();
+    server.opened();
+}
+
 #[test]
 fn nothing_leaves_after_its_deadline() {
     let mut server = Server::new(1);

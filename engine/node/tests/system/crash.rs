@@ -165,9 +165,7 @@ fn a_node_that_is_asked_to_stop_under_load_stops() {
             _ => {}
         }
     }
-    // A socket that is closed while there is something to read resets its connection, and what was
-    // still on its way to a client that floods and reads slowly is gone with it.
-    assert!(told || client.was_reset, "the client was told");
+    assert!(told, "the client was told");
     drop(client);
     sender.join().unwrap();
     node.wait().assert(0, &[]);

@@ -553,7 +553,7 @@ fn connections_beyond_the_limit_are_closed_at_once_and_those_within_live_on() {
 
 #[test]
 fn coming_and_going_leaves_no_trace() {
-    const ROUNDS: u32 = 1_000;
+    const ROUNDS: u32 = 2_000;
     // A negotiation is let go of when it is durable: on a slow disk all of them wait at one time.
     let config = Config { connections_max: ROUNDS + 64, ..Config::default() };
     beside_a_healthy_client_on_one_thread_and_two(&config, |node| {

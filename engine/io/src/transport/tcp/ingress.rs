@@ -6,6 +6,7 @@ use gavel_contract::{Ingress, IngressEvent, Now, Received};
 use gavel_types::{ConnId, Nanos};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -17,8 +18,17 @@ const EVENTS_MAX: usize = 256;
 /// Most connections accepted or refused in a round: a storm of them must not hold up the rest.
 const ACCEPTS_MAX: usize = 16;
 
-/// Most bytes of a dying connection that are thrown away, so that its end is not a reset.
+/// Most bytes of a dying connection that are thrown away at one time, so that its end is no reset.
 const DISCARD_BYTES: usize = 1 << 20;
+
+/// How long a connection that is over may take to hand its last bytes to the peer (ns).
+const LINGER_NS: u64 = 500_000_000;
+
+/// Dying connections that are looked at in a round: each look is two system calls.
+const LINGERING_LOOKS: usize = 4;
+
+/// Most connections that may linger without a slot; others are closed as they are.
+pub(super) const LINGERING_MAX: usize = 32;
 
 /// No connection has this name: slots are numbered from 0, and a name's low half is its slot.
 const LISTENER: Token = Token(usize::MAX);
@@ -44,6 +54,15 @@ struct Client {
     over: bool,
 }
 
+/// A connection that is over, and not closed yet.
+struct Lingering {
+    /// It has its slot still: the writing half is in a call on it at this moment.
+    holds: Option<ConnId>,
+    /// What was sent last may be on its way.
+    socket: OwnedFd,
+    until: Nanos,
+}
+
 /// Reads from clients. Owns every descriptor.
 pub struct TcpIngress {
     listener: mio::net::TcpListener,
@@ -59,8 +78,7 @@ pub struct TcpIngress {
     readiness: Readiness,
     slots: SlotOwner,
     clients: Box<[Option<Client>]>,
-    /// Closed, but the writing half is in a call on them at this moment.
-    lingering: Vec<(ConnId, OwnedFd)>,
+    lingering: VecDeque<Lingering>,
     now: Nanos,
     counters: IngressCounters,
 }
@@ -86,7 +104,7 @@ impl TcpIngress {
             readiness: Readiness::default(),
             slots,
             clients: (0..connections_max).map(|_| None).collect(),
-            lingering: Vec::with_capacity(connections_max as usize),
+            lingering: VecDeque::with_capacity(connections_max as usize + LINGERING_MAX),
             now: Nanos(0),
             counters: IngressCounters::default(),
         })
@@ -168,10 +186,25 @@ impl TcpIngress {
         Some(conn)
     }
 
-    /// Closes what the writing half has left meanwhile.
+    /// Closes what has come to its end meanwhile.
     fn close_lingering(&mut self) {
-        let slots = &mut self.slots;
-        self.lingering.retain(|(conn, _)| !slots.reclaim(*conn));
+        for _ in 0..self.lingering.len().min(LINGERING_LOOKS) {
+            let Some(dying) = self.lingering.pop_front() else { return };
+            self.let_die(dying);
+        }
+    }
+
+    /// Closes the connection, or keeps it for another look. A socket that is closed while there is
+    /// something to read is reset, and what the peer's window had no room for is lost with it: so
+    /// what comes is thrown away until all that was sent has arrived.
+    fn let_die(&mut self, mut dying: Lingering) {
+        dying.holds = dying.holds.filter(|conn| !self.slots.reclaim(*conn));
+        let fd = dying.socket.as_raw_fd();
+        let settled = discard(fd) || has_arrived(fd) || self.now >= dying.until;
+        let has_place = !settled && self.lingering.len() < LINGERING_MAX;
+        if dying.holds.is_some() || has_place {
+            self.lingering.push_back(dying);
+        }
     }
 
     fn begin_round(&mut self) {
@@ -238,12 +271,8 @@ impl Ingress for TcpIngress {
         let client = client.expect("a connection is released once");
         self.readiness.forget(conn);
         self.slots.close(conn);
-        // Bytes nobody read would turn the close into a reset, which may overtake what the client
-        // has not read yet.
-        discard(client.socket.as_raw_fd());
-        if !self.slots.reclaim(conn) {
-            self.lingering.push((conn, client.socket));
-        }
+        let until = Nanos(self.now.0 + LINGER_NS);
+        self.let_die(Lingering { holds: Some(conn), socket: client.socket, until });
     }
 }
 
@@ -260,9 +289,20 @@ fn receive(fd: RawFd, into: &mut [u8]) -> Received {
     }
 }
 
-fn discard(fd: RawFd) {
+/// Throws away what can be read; true if nothing will come any more.
+fn discard(fd: RawFd) -> bool {
     let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
-    // SAFETY: with MSG_TRUNC, TCP throws bytes away and writes to no memory (tcp(7)). How many
-    // there were is of no interest.
-    unsafe { libc::recv(fd, std::ptr::null_mut(), DISCARD_BYTES, flags) };
+    // SAFETY: with MSG_TRUNC, TCP throws bytes away and writes to no memory (tcp(7)).
+    let got = unsafe { libc::recv(fd, std::ptr::null_mut(), DISCARD_BYTES, flags) };
+    let waits = [Some(libc::EAGAIN), Some(libc::EINTR)];
+    got == 0 || got < 0 && !waits.contains(&io::Error::last_os_error().raw_os_error())
+}
+
+/// True if the peer's host has all that was sent: TIOCOUTQ (SIOCOUTQ, tcp(7)) counts what it has
+/// not acknowledged.
+fn has_arrived(fd: RawFd) -> bool {
+    let mut unsent: libc::c_int = 0;
+    // SAFETY: the kernel writes one int, which is ours; the descriptor is open.
+    let failed = unsafe { libc::ioctl(fd, libc::TIOCOUTQ, &raw mut unsent) };
+    failed != 0 || unsent == 0
 }

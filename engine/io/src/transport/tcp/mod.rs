@@ -88,7 +88,7 @@ pub fn listen(
 /// Raises the soft limit on open files to what the connections need.
 fn raise_file_limit(address: SocketAddr, connections_max: u32) -> Result<(), ListenFault> {
     let system = |doing| ListenFault::System { address, doing, error: io::Error::last_os_error() };
-    let needed = u64::from(connections_max) + OTHER_FILES;
+    let needed = u64::from(connections_max) + ingress::LINGERING_MAX as u64 + OTHER_FILES;
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel writes one rlimit, which is ours.
     if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {

@@ -67,8 +67,6 @@ pub(crate) struct Client {
     pub(crate) session: u32,
     inbox: Vec<u8>,
     at: usize,
-    /// The stream ended by a reset.
-    pub(crate) was_reset: bool,
 }
 
 impl Client {
@@ -78,7 +76,7 @@ impl Client {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(WITHIN)).unwrap();
         stream.set_write_timeout(Some(WITHIN)).unwrap();
-        Self { stream, session, inbox: Vec::new(), at: 0, was_reset: false }
+        Self { stream, session, inbox: Vec::new(), at: 0 }
     }
 
     /// A new session, established, and its connection.
@@ -164,10 +162,7 @@ impl Client {
             match self.stream.read(&mut bytes) {
                 Ok(0) => return None,
                 Ok(count) => self.inbox.extend_from_slice(&bytes[..count]),
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => {
-                    self.was_reset = true;
-                    return None;
-                }
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => panic!("nothing is heard of the node: {error}"),
             }
