@@ -26,6 +26,9 @@ use std::time::{Duration, Instant};
 /// Most messages submitted between two polls.
 const BATCH_MAX: u64 = 64;
 
+/// How long the node may take until it gives up the log's head.
+const HEAD_WITHIN: Duration = Duration::from_secs(120);
+
 /// What `gavel storm` is told.
 #[derive(Clone, Debug, clap::Args)]
 pub struct StormArgs {
@@ -51,8 +54,8 @@ pub struct StormArgs {
     #[arg(long, default_value_t = 1_500, value_parser = clap::value_parser!(u64).range(1..))]
     #[arg(conflicts_with = "config")]
     pub snapshot_every: u64,
-    /// Fail (status 1) unless the log went on in other segments, snapshots were written, and
-    /// recoveries began with one.
+    /// Kill only once the log's head was given up behind snapshots; fail (status 1) unless the log
+    /// went on in other segments, snapshots were written, and recoveries began with one.
     #[arg(long)]
     pub over_snapshots: bool,
     /// Print one line of JSON.
@@ -262,6 +265,9 @@ pub fn storm(
     };
     let bar = progress::bar(args.kills, "storm");
     storm.fleet.establish()?;
+    if args.over_snapshots {
+        storm.until_the_head_is_given_up(args.spell_ms)?;
+    }
     while storm.kills < args.kills {
         storm.spell(args.spell_ms)?;
         storm.lull(args.spell_ms)?;
@@ -290,6 +296,21 @@ impl Storm {
                 pause(REST);
             }
         }
+    }
+
+    /// Load and lulls, until the log's head is gone: every start from here on needs a snapshot.
+    fn until_the_head_is_given_up(&mut self, spell_ms: u64) -> Result<()> {
+        let began = Instant::now();
+        while self.traces.first_segment <= 1 {
+            anyhow::ensure!(
+                began.elapsed() < HEAD_WITHIN,
+                "the log's head was not given up within {HEAD_WITHIN:?}: are there snapshots?"
+            );
+            self.spell(spell_ms)?;
+            self.lull(spell_ms)?;
+            self.traces.look(self.node.data())?;
+        }
+        Ok(())
     }
 
     /// Half of the time nobody submits anything for a while, so that whoever writes snapshots, and

@@ -50,7 +50,7 @@ const SYSTEM_RUNS: &[SystemRun] = &[
     with_data("day", day!("")),
     with_data("day-4096", day!("--pipeline 4096")),
     with_data("day-killed", day!("--kill-at 30 --kill-at 60")),
-    always("storm", gavel!("storm --kills 20")),
+    always("storm", gavel!("storm --kills 20 --over-snapshots")),
     always("demo", "cargo xtask demo --orders 20000"),
     always(
         "floor",
