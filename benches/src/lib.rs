@@ -10,8 +10,10 @@
 
 pub mod disk;
 pub mod figures;
+pub mod matching;
 pub mod network;
 pub mod node;
 pub mod open_loop;
 pub mod orders;
 pub mod stages;
+pub mod workload;

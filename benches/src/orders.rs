@@ -1,11 +1,9 @@
 //! Orders to a node: one at a time, or pipelined.
 
 use anyhow::{Context, Result};
-use gavel_client::{Client, ClientConfig, Event};
-use gavel_types::Nanos;
+use gavel_client::{Client, ClientConfig, Event, Order};
 use gavel_types::{
-    Account, CancelOrder, ClOrdId, NewOrder, OrdType, OrderId, Price, Qty, SessionUuid, Side,
-    StpInstruction, SymbolId, TimeInForce,
+    CancelOrder, ClOrdId, OrderId, Price, Qty, SessionUuid, Side, SymbolId, TimeInForce,
 };
 use gavel_wire::client::Application;
 use std::net::SocketAddr;
@@ -89,24 +87,10 @@ impl Flow {
                 reserved: [0; 3],
             });
         }
-        Application::NewOrder(NewOrder {
-            cl_ord_id: ClOrdId(number + 1),
-            price: Price((10_000 - far - (number as i64 / 2) % levels) * TICK),
-            qty: Qty(100),
-            min_qty: Qty(0),
-            display_qty: Qty(0),
-            stop_px: Price::NULL,
-            expire_time: Nanos(0),
-            stp_id: 0,
-            symbol: SYMBOL,
-            account: Account(0),
-            side: Side::Buy,
-            ord_type: OrdType::Limit,
-            time_in_force: TimeInForce::Gtc,
-            stp: StpInstruction::Off,
-            exec_inst: 0,
-            reserved: [0; 3],
-        })
+        let price = Price((10_000 - far - (number as i64 / 2) % levels) * TICK);
+        Order::limit(ClOrdId(number + 1), SYMBOL, Side::Buy, Qty(100), price)
+            .time_in_force(TimeInForce::Gtc)
+            .into()
     }
 
     fn poll(&mut self) -> Result<()> {

@@ -105,9 +105,10 @@ impl Flow {
             side,
             ord_type: OrdType::Limit,
             time_in_force: if crosses { TimeInForce::Ioc } else { TimeInForce::Gtc },
-            stp: StpInstruction::Off,
+            stp: StpInstruction::Default,
             exec_inst: 0,
             reserved: [0; 3],
+            budget: 0,
         };
         if !crosses {
             self.believed.push(Believed { name, side, price, qty });
@@ -148,7 +149,9 @@ impl Flow {
             symbol: SymbolId(1),
             side: order.side,
             time_in_force: TimeInForce::Gtc,
-            reserved: [0; 2],
+            exec_inst: 0,
+            reserved: 0,
+            stop_px: Price(0),
         };
         Command::replace(Self::session(order.name), SeqNo(1), &request)
     }
@@ -158,6 +161,7 @@ fn main() {
     let mut args = std::env::args().skip(1).map(|arg| arg.parse::<usize>().expect("a number"));
     let target = args.next().unwrap_or(10_000);
     let operations = args.next().unwrap_or(2_000_000);
+    let orders_max = (target * 4).next_power_of_two() as u32;
     let plan = BookPlan {
         symbols: vec![SymbolSpec {
             symbol: SymbolId(1),
@@ -167,10 +171,14 @@ fn main() {
             price_min: Price(TICK),
             price_max: Price(1_000_000 * TICK),
             qty_max: Qty(1_000_000),
+            qty_scale: 0,
+            stp: StpInstruction::Allow,
+            protection: Price(0),
         }],
-        orders_max: (target * 4).next_power_of_two() as u32,
+        orders_max,
         levels_max: 4_096,
         sessions_max: SESSIONS as u32,
+        ..BookPlan::for_orders(orders_max)
     };
     let mut flow = Flow {
         rng: Rng(0x9E37_79B9_7F4A_7C15),

@@ -76,9 +76,10 @@ fn enter(rng: &mut Rng, name: u64) -> (Command, Side) {
         side,
         ord_type: OrdType::Limit,
         time_in_force: TimeInForce::Gtc,
-        stp: StpInstruction::Off,
+        stp: StpInstruction::Default,
         exec_inst: 0,
         reserved: [0; 3],
+        budget: 0,
     };
     (Command::new_order(session_of(name), SeqNo(1), &order), side)
 }
@@ -130,10 +131,14 @@ fn main() {
             price_min: Price(1),
             price_max: Price(1_000_000),
             qty_max: Qty(1_000_000),
+            qty_scale: 0,
+            stp: StpInstruction::Allow,
+            protection: Price(0),
         }],
         orders_max: orders as u32 + 1,
         levels_max: LEVELS as u32,
         sessions_max: SESSIONS as u32,
+        ..BookPlan::for_orders(orders as u32 + 1)
     };
     let book = mixed(&plan, orders);
     let mut held = Held(Vec::new());

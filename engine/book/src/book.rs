@@ -1,177 +1,196 @@
 //! The fast machine: its state, and the way of a record to the rule that answers it.
 //!
-//! Inputs -> outputs: [`LogRecord`] -> reports.
+//! Inputs -> outputs: [`LogRecord`] -> reports and events.
 //! Invariants: those of the crate; a paused record is finished before another one enters.
 //! Limits: all in [`BookPlan`]; everything is allocated by [`Book::new`].
-//! Not here: the rules themselves (entry.rs, cancel.rs, replace.rs, matching.rs, mass.rs,
-//! status.rs, depth.rs), the form in which the state is saved (state.rs).
+//! Not here: the rules themselves (a file each), the form in which the state is saved (state.rs),
+//! where orders live and how they end (life.rs).
 
+use crate::chance::Chance;
 use crate::digest::{LiveOrder, StateDigest};
-use crate::ladder::Ladder;
 use crate::levels::Levels;
 use crate::mass::MassCancel;
 use crate::matching::Sweep;
 use crate::names::Names;
-use crate::orders::{Order, Orders};
+use crate::orders::{NIL, Orders, flag};
 use crate::owners::Owners;
+use crate::pages::Pages;
+use crate::partners::Row;
+use crate::phases::Leaving;
 use crate::reports::{Counters, Emit, Shown};
+use crate::risk::Risk;
+use crate::symbol::{Places, Rules, SymbolBook, resting, waiting};
+use crate::timers::Timers;
 use alloc::vec::Vec;
 use gavel_contract::{
-    BadState, BookPlan, Machine, Outbox, Progress, StateSink, StateSource, SymbolSpec,
+    BadState, BookPlan, Conventions, Machine, Outbox, Progress, StateSink, StateSource, SymbolSpec,
 };
 use gavel_types::{
-    Body, CancelReason, ClOrdId, LogRecord, OrderId, Price, Qty, SessionSlot, Side, Stamp, SymbolId,
+    Body, CancelReason, ClOrdId, LogRecord, Nanos, OrderId, Price, SessionSlot, Side, Stamp,
+    SymbolId, TradingPhase,
 };
-
-/// The limits of one symbol, without its name.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules {
-    pub(crate) symbol: SymbolId,
-    pub(crate) tick: i64,
-    pub(crate) lot: u64,
-    pub(crate) price_min: i64,
-    pub(crate) price_max: i64,
-    pub(crate) qty_max: u64,
-}
-
-impl Rules {
-    fn new(spec: &SymbolSpec, orders_max: u32) -> Self {
-        assert!(spec.tick >= Price(1) && spec.lot >= Qty(1), "a tick and a lot are at least 1");
-        assert!(spec.price_min >= Price(1), "the lowest price is above 0");
-        assert!(spec.price_max < Price::NULL, "the highest price is not the null price");
-        // The sum of a level, and of a side, fits in a Qty.
-        assert!(
-            spec.qty_max.0.checked_mul(u64::from(orders_max)).is_some(),
-            "qty_max * orders_max fits in 64 bits"
-        );
-        Self {
-            symbol: spec.symbol,
-            tick: spec.tick.0,
-            lot: spec.lot.0,
-            price_min: spec.price_min.0,
-            price_max: spec.price_max.0,
-            qty_max: spec.qty_max.0,
-        }
-    }
-
-    #[inline]
-    pub(crate) fn is_legal_price(&self, price: Price) -> bool {
-        (self.price_min..=self.price_max).contains(&price.0) && price.0 % self.tick == 0
-    }
-
-    /// 0 is legal here: what it means is the caller's to say.
-    #[inline]
-    pub(crate) fn is_legal_qty(&self, qty: Qty) -> bool {
-        qty.0 <= self.qty_max && qty.0.is_multiple_of(self.lot)
-    }
-}
-
-/// The book of one symbol.
-#[derive(Debug)]
-pub(crate) struct SymbolBook {
-    pub(crate) rules: Rules,
-    bids: Ladder,
-    asks: Ladder,
-}
-
-impl SymbolBook {
-    #[inline]
-    pub(crate) fn ladder(&self, side: Side) -> &Ladder {
-        match side {
-            Side::Buy => &self.bids,
-            Side::Sell => &self.asks,
-        }
-    }
-
-    #[inline]
-    pub(crate) fn ladder_mut(&mut self, side: Side) -> &mut Ladder {
-        match side {
-            Side::Buy => &mut self.bids,
-            Side::Sell => &mut self.asks,
-        }
-    }
-}
 
 /// What a record is in the middle of.
 #[derive(Clone, Copy, Debug)]
-enum Task {
+pub(crate) enum Task {
+    /// The record itself: what was due before it has ended.
+    Begin,
+    /// An aggressor trades.
     Sweep(Sweep),
+    /// An all-or-none aggressor trades with the partners that it found.
+    Row(Row),
+    /// All-or-none orders try again after an order of the other side came to rest.
+    Chance(Chance),
+    /// Many orders of a session, or of all, end.
     MassCancel(MassCancel),
+    /// A symbol moves to another phase.
+    Leaving(Leaving),
+    /// Stop orders of a symbol are elected.
+    Elect(u32),
+    /// Everybody is told what the best prices are.
+    Tell,
+}
+
+/// How a step of a task ended. What goes on is in the book: most records are done at once, and a
+/// task is large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Step {
+    /// There was no room, or it was long enough: [`Book::task`] is where to go on.
+    Paused,
+    /// [`Book::task`] comes next.
+    Then,
+    /// That was all.
+    Done,
 }
 
 /// Machine #1, fast.
 #[derive(Debug)]
 pub struct Book {
-    /// Ascending; at the same places as `books`.
-    pub(crate) symbols: Vec<SymbolId>,
+    /// In the order in which they were defined.
     pub(crate) books: Vec<SymbolBook>,
-    /// Most levels of a side.
+    pub(crate) places: Places,
+    /// Most levels of a ladder.
     pub(crate) levels_max: u32,
+    pub(crate) conventions: Conventions,
+    pub(crate) pages: Pages,
     pub(crate) levels: Levels,
     pub(crate) orders: Orders,
     pub(crate) names: Names,
     pub(crate) owners: Owners,
+    pub(crate) timers: Timers,
+    pub(crate) risk: Risk,
     pub(crate) counters: Counters,
-    paused: Option<(Stamp, Task)>,
+    /// Entries of orders that expire.
+    pub(crate) entries: u64,
+    /// Time of the last record.
+    pub(crate) now: Nanos,
+    /// Books whose best prices may have changed in this record, if anybody is told.
+    pub(crate) touched: Vec<u32>,
+    /// What comes next in the record that is applied.
+    task: Task,
+    /// Where and when the record that paused was.
+    paused: Option<Stamp>,
+    /// The record that waits until what was due before it has ended.
+    held: Option<LogRecord>,
 }
 
 impl Book {
     /// Takes all the memory that the machine will ever use.
     ///
     /// # Panics
-    /// If the plan is not valid: symbols ascend strictly; ticks, lots and lowest prices are at
-    /// least 1; the highest price is below [`Price::NULL`]; `qty_max * orders_max` fits in 64 bits.
+    /// If the plan is not valid: symbols ascend strictly and are no more than `symbols_max`; each
+    /// is one that a DefineSymbol command could define.
     #[must_use]
     pub fn new(plan: &BookPlan) -> Self {
         let ascend = plan.symbols.windows(2).all(|pair| pair[0].symbol < pair[1].symbol);
         assert!(ascend, "symbols ascend strictly");
-        let book = |spec: &SymbolSpec| SymbolBook {
-            rules: Rules::new(spec, plan.orders_max),
-            bids: Ladder::new(Side::Buy, plan.levels_max, plan.orders_max),
-            asks: Ladder::new(Side::Sell, plan.levels_max, plan.orders_max),
-        };
-        Self {
-            symbols: plan.symbols.iter().map(|spec| spec.symbol).collect(),
-            books: plan.symbols.iter().map(book).collect(),
+        let symbols_max = plan.symbols_max.max(plan.symbols.len() as u32);
+        let mut book = Self {
+            books: Vec::with_capacity(symbols_max as usize),
+            places: Places::new(symbols_max),
             levels_max: plan.levels_max,
+            conventions: plan.conventions,
+            pages: Pages::new(plan.pages_max),
             levels: Levels::new(plan.orders_max),
             orders: Orders::new(plan.orders_max),
             names: Names::new(plan.orders_max),
             owners: Owners::new(plan.orders_max, plan.sessions_max),
+            timers: Timers::new(plan.orders_max),
+            risk: Risk::new(plan.sessions_max, plan.accounts_max, plan.positions_max),
             counters: Counters::default(),
+            entries: 0,
+            now: Nanos(0),
+            touched: Vec::with_capacity(symbols_max as usize),
+            task: Task::Tell,
             paused: None,
+            held: None,
+        };
+        for spec in &plan.symbols {
+            book.define_planned(spec);
         }
+        book
     }
 
-    /// Shows every live order in canonical order: symbols ascending; of each, bids then asks; of
-    /// each, best price first; at each price, the order in which they trade.
+    fn define_planned(&mut self, spec: &SymbolSpec) {
+        let rules = Rules::new(&Rules::definition(spec), self.orders.capacity());
+        let rules = rules.expect("a planned symbol does not contradict itself");
+        self.add_symbol(rules, TradingPhase::Continuous);
+    }
+
+    /// Adds a symbol; there is room.
+    pub(crate) fn add_symbol(&mut self, rules: Rules, phase: TradingPhase) {
+        self.places.insert(rules.symbol, self.books.len() as u32);
+        self.books.push(SymbolBook::new(rules, phase));
+    }
+
+    /// Places of all books, symbols ascending.
+    pub(crate) fn by_symbol(&self) -> Vec<u32> {
+        let mut places: Vec<u32> = (0..self.books.len() as u32).collect();
+        places.sort_unstable_by_key(|&place| self.books[place as usize].rules.symbol);
+        places
+    }
+
+    /// Shows every live order in canonical order: symbols ascending; of each, bids, asks, stops of
+    /// buys, stops of sales; of each, the first level first; of each, the order in which they
+    /// trade.
     ///
     /// # Panics
     /// If a record is paused: the aggressor is nowhere then.
     pub fn for_each_live(&self, mut show: impl FnMut(&LiveOrder)) {
         assert!(self.paused.is_none(), "live orders are shown between records");
-        let sides = self.books.iter().flat_map(|book| [(book, Side::Buy), (book, Side::Sell)]);
-        for (book, side) in sides {
-            let levels = book.ladder(side).best_first();
-            for slot in levels.flat_map(|level| self.levels.queue(&self.orders, level)) {
-                let order = self.orders.order(slot);
-                show(&LiveOrder {
-                    session: order.session,
-                    symbol: book.rules.symbol,
-                    cl_ord_id: order.cl_ord_id,
-                    price: order.price,
-                    leaves_qty: order.leaves,
-                    cum_qty: order.cum(),
-                    side,
-                });
+        for place in self.by_symbol() {
+            for ladder in 0..4 {
+                self.for_each_in(place, ladder, |slot| show(&self.live_order(slot)));
             }
         }
     }
 
-    /// Place of a symbol's book.
-    #[inline]
-    pub(crate) fn book_of(&self, symbol: SymbolId) -> Option<usize> {
-        self.symbols.binary_search(&symbol).ok()
+    fn live_order(&self, slot: u32) -> LiveOrder {
+        let order = self.orders.order(slot);
+        let stop_px =
+            if order.is(flag::WAITS) { self.orders.extra(slot).stop_px } else { Price::NULL };
+        LiveOrder {
+            session: order.session,
+            symbol: self.books[order.book as usize].rules.symbol,
+            cl_ord_id: order.cl_ord_id,
+            price: order.price,
+            leaves_qty: self.orders.open(slot),
+            cum_qty: self.orders.cum(slot),
+            hidden_qty: self.orders.hidden(slot),
+            stop_px,
+            side: order.side,
+        }
+    }
+
+    /// Shows the slots of a ladder, the first level first, first in first out.
+    pub(crate) fn for_each_in(&self, place: u32, ladder: usize, mut show: impl FnMut(u32)) {
+        let ladder = &self.books[place as usize].ladders[ladder];
+        let mut level = ladder.first();
+        while let Some(id) = level {
+            self.levels.queue(&self.orders, id).for_each(&mut show);
+            level = ladder.after(&self.pages, self.levels.level(id).ticks);
+        }
     }
 
     /// The live order of this session that a cancel or replace names.
@@ -183,7 +202,7 @@ impl Book {
         orig_cl_ord_id: ClOrdId,
     ) -> Option<u32> {
         if order_id == OrderId(0) {
-            return self.names.find(session, orig_cl_ord_id);
+            return self.names.find(&self.orders, session, orig_cl_ord_id);
         }
         self.orders.find(order_id).filter(|&slot| self.orders.order(slot).session == session)
     }
@@ -192,76 +211,144 @@ impl Book {
     #[inline]
     pub(crate) fn shown(&self, slot: u32) -> Shown<'_> {
         let order = self.orders.order(slot);
-        let symbol = self.symbols[order.book as usize];
-        Shown { order, id: self.orders.id(slot), symbol }
+        let symbol = self.books[order.book as usize].rules.symbol;
+        Shown { order, id: self.orders.id(slot), symbol, open: self.orders.open(slot) }
     }
 
-    /// Puts an order at the end of the queue at its price.
+    /// The first order of a side that rests, or of the stops of a side that wait.
     #[inline]
-    pub(crate) fn rest(&mut self, slot: u32) {
-        let order = *self.orders.order(slot);
-        let ladder = self.books[order.book as usize].ladder_mut(order.side);
-        let level = ladder.find(order.price).unwrap_or_else(|| {
-            let level = self.levels.take(order.price);
-            ladder.insert(order.price, level);
-            level
-        });
-        self.levels.append(&mut self.orders, level, slot);
+    pub(crate) fn first_in(&self, place: u32, ladder: u32) -> u32 {
+        let first = self.books[place as usize].ladders[ladder as usize].first();
+        first.map_or(NIL, |level| self.levels.level(level).head)
     }
 
-    /// Takes an order out of its queue, and its level with it if it was the last.
+    /// The order that comes after one that rests: behind it in its queue, else the first at the
+    /// next price. NIL if it is the last.
     #[inline]
-    pub(crate) fn unrest(&mut self, slot: u32) {
-        let (level, emptied) = self.levels.unlink(&mut self.orders, slot);
-        if emptied {
-            let order = self.orders.order(slot);
-            let price = self.levels.level(level).price;
-            self.books[order.book as usize].ladder_mut(order.side).remove(price);
-            self.levels.release(level);
+    pub(crate) fn following(&self, slot: u32) -> u32 {
+        let node = self.orders.node(slot);
+        if node.next != NIL {
+            return node.next;
         }
+        let level = self.levels.level(node.level);
+        let ladder = &self.books[(level.ladder / 4) as usize].ladders[(level.ladder % 4) as usize];
+        let after = ladder.after(&self.pages, level.ticks);
+        after.map_or(NIL, |level| self.levels.level(level).head)
     }
 
-    /// Makes an order live, at no level yet.
+    /// Ladder of an order: where it rests, or waits.
     #[inline]
-    pub(crate) fn begin(&mut self, order: Order) -> u32 {
-        let slot = self.orders.take(order);
-        self.names.insert(order.session, order.cl_ord_id, slot);
-        self.owners.append(order.session, slot);
-        slot
-    }
-
-    /// Forgets an order that rests nowhere any more.
-    #[inline]
-    pub(crate) fn end(&mut self, slot: u32) {
+    pub(crate) fn ladder_of(&self, slot: u32) -> u32 {
         let order = self.orders.order(slot);
-        self.names.remove(order.session, order.cl_ord_id);
-        self.owners.remove(order.session, slot);
-        self.orders.release(slot);
+        if order.is(flag::WAITS) { waiting(order.side) } else { resting(order.side) }
     }
 
-    /// Sweeps until the sweep is done or pauses.
-    fn run_sweep(&mut self, sweep: Option<Sweep>, emit: &mut Emit<'_, impl Outbox>) -> Progress {
-        let Some(sweep) = sweep else { return Progress::Done };
-        let progress = self.sweep(sweep, emit);
-        if progress == Progress::Paused {
-            self.paused = Some((emit.stamp(), Task::Sweep(sweep)));
-        }
-        progress
+    /// True if a symbol's stop orders may be elected, or all-or-none orders may trade.
+    #[inline]
+    pub(crate) fn is_continuous(&self, place: u32) -> bool {
+        self.books[place as usize].phase == TradingPhase::Continuous
     }
 
-    /// Cancels until the mass cancel is done or pauses.
-    fn run_mass(&mut self, mass: Option<MassCancel>, emit: &mut Emit<'_, impl Outbox>) -> Progress {
-        let Some(mut mass) = mass else { return Progress::Done };
-        let progress = self.mass_cancel(&mut mass, emit);
-        if progress == Progress::Paused {
-            self.paused = Some((emit.stamp(), Task::MassCancel(mass)));
+    /// True if a symbol has stop orders that wait.
+    #[inline]
+    pub(crate) fn has_stops(&self, place: u32) -> bool {
+        let ladders = &self.books[place as usize].ladders;
+        [Side::Buy, Side::Sell].iter().any(|&side| ladders[waiting(side) as usize].len() > 0)
+    }
+
+    /// A task comes next.
+    #[inline]
+    pub(crate) fn then(&mut self, task: Task) -> Step {
+        self.task = task;
+        Step::Then
+    }
+
+    /// A task goes on when there is room.
+    pub(crate) fn pause(&mut self, task: Task) -> Step {
+        self.task = task;
+        Step::Paused
+    }
+
+    /// Nothing comes next but that everybody is told, where anybody is.
+    #[inline]
+    pub(crate) fn told<O: Outbox>(&mut self, _emit: &Emit<'_, O>) -> Step {
+        if O::KEEPS_EVENTS { self.then(Task::Tell) } else { Step::Done }
+    }
+
+    /// What the end of a command on a symbol leads to.
+    #[inline]
+    pub(crate) fn after<O: Outbox>(&mut self, place: u32, emit: &Emit<'_, O>) -> Step {
+        if self.has_stops(place) { self.then(Task::Elect(place)) } else { self.told(emit) }
+    }
+
+    /// Takes steps until all is done or there is a pause.
+    #[inline]
+    fn run(&mut self, mut step: Step, emit: &mut Emit<'_, impl Outbox>) -> Progress {
+        while step == Step::Then {
+            step = self.step(emit);
         }
-        progress
+        if step == Step::Done {
+            return Progress::Done;
+        }
+        self.paused = Some(emit.stamp());
+        Progress::Paused
+    }
+
+    fn step(&mut self, emit: &mut Emit<'_, impl Outbox>) -> Step {
+        match self.task {
+            Task::Begin => self.begin_record(emit),
+            Task::Sweep(sweep) => self.sweep(sweep, emit),
+            Task::Row(row) => self.trade_row(row, emit),
+            Task::Chance(chance) => self.second_chance(chance, emit),
+            Task::MassCancel(mass) => self.mass_cancel(mass, emit),
+            Task::Leaving(leaving) => self.leave(leaving, emit),
+            Task::Elect(place) => self.elect(place, emit),
+            Task::Tell => self.tell(emit),
+        }
+    }
+
+    fn begin_record(&mut self, emit: &mut Emit<'_, impl Outbox>) -> Step {
+        if self.expire(emit) == Progress::Paused {
+            return self.pause(Task::Begin);
+        }
+        match self.held.take() {
+            Some(record) => self.command(&record, emit),
+            None => self.told(emit),
+        }
+    }
+
+    /// Does what a record asks for, or begins to.
+    #[inline]
+    fn command(&mut self, record: &LogRecord, emit: &mut Emit<'_, impl Outbox>) -> Step {
+        let command = &record.command;
+        let session = command.session;
+        let body = command.parse().expect("what enters the log was checked when it was made");
+        match body {
+            Body::NewOrder(asked) => self.enter(session, asked, emit),
+            Body::Cancel(asked) => self.cancel(session, asked, emit),
+            Body::Reduce(asked) => self.reduce(session, asked, emit),
+            Body::Replace(asked) => self.replace(session, asked, emit),
+            Body::MarketData(asked) => {
+                self.market_data(command, asked, emit);
+                self.told(emit)
+            }
+            Body::MassAction(asked) => self.mass_action(session, asked, emit),
+            Body::OrderStatus(asked) => {
+                self.order_status(session, asked, emit);
+                self.told(emit)
+            }
+            Body::DefineSymbol(asked) => self.define_symbol(session, asked, emit),
+            Body::SetPhase(asked) => self.set_phase(session, asked, emit),
+            Body::SetBands(asked) => self.set_bands(session, asked, emit),
+            Body::SetRisk(asked) => self.set_risk(session, asked, emit),
+            Body::Kill(asked) => self.kill(session, asked, emit),
+            _ => self.told(emit),
+        }
     }
 
     /// True if nothing ever happened here.
     pub(crate) fn is_new(&self) -> bool {
-        self.counters == Counters::default() && self.paused.is_none()
+        self.counters == Counters::default() && self.paused.is_none() && self.now == Nanos(0)
     }
 
     /// True between two records.
@@ -271,58 +358,52 @@ impl Book {
 }
 
 impl Machine for Book {
+    #[inline]
     fn apply(&mut self, record: &LogRecord, out: &mut impl Outbox) -> Progress {
         assert!(self.paused.is_none(), "a paused record is finished before another one enters");
-        let command = &record.command;
-        let session = command.session;
-        let body = command.parse().expect("what enters the log was checked when it was made");
         let mut counters = self.counters;
         let mut emit = Emit::begin(out, &mut counters, record.stamp);
-        let progress = match body {
-            Body::NewOrder(asked) => {
-                let sweep = self.enter(session, asked, &mut emit);
-                self.run_sweep(sweep, &mut emit)
-            }
-            Body::Cancel(asked) => {
-                self.cancel(session, asked, &mut emit);
-                Progress::Done
-            }
-            Body::Replace(asked) => {
-                let sweep = self.replace(session, asked, &mut emit);
-                self.run_sweep(sweep, &mut emit)
-            }
-            Body::MarketData(asked) => {
-                self.market_data(command, asked, &mut emit);
-                Progress::Done
-            }
-            Body::MassAction(asked) => {
-                let mass = self.mass_action(session, asked, &mut emit);
-                self.run_mass(mass, &mut emit)
-            }
-            Body::OrderStatus(asked) => {
-                self.order_status(session, asked, &mut emit);
-                Progress::Done
-            }
-            _ => return Progress::Done,
+        self.now = record.stamp.time;
+        let step = if self.timers.due() <= self.now {
+            self.held = Some(*record);
+            self.then(Task::Begin)
+        } else {
+            self.command(record, &mut emit)
         };
+        let progress = self.run(step, &mut emit);
+        self.counters = counters;
+        progress
+    }
+
+    fn advance(&mut self, stamp: Stamp, out: &mut impl Outbox) -> Progress {
+        assert!(self.paused.is_none(), "a paused record is finished before another one enters");
+        self.now = stamp.time;
+        if self.timers.due() > self.now {
+            return Progress::Done;
+        }
+        let mut counters = self.counters;
+        let mut emit = Emit::begin(out, &mut counters, stamp);
+        let step = self.then(Task::Begin);
+        let progress = self.run(step, &mut emit);
         self.counters = counters;
         progress
     }
 
     fn resume(&mut self, out: &mut impl Outbox) -> Progress {
-        let (stamp, task) = self.paused.take().expect("only a paused record is resumed");
+        let stamp = self.paused.take().expect("only a paused record is resumed");
         let mut counters = self.counters;
         let mut emit = Emit::resume(out, &mut counters, stamp);
-        let progress = match task {
-            Task::Sweep(sweep) => self.run_sweep(Some(sweep), &mut emit),
-            Task::MassCancel(mass) => self.run_mass(Some(mass), &mut emit),
-        };
+        let progress = self.run(Step::Then, &mut emit);
         self.counters = counters;
         progress
     }
 
     fn expect(&self, records: &[LogRecord]) {
         self.fetch(records);
+    }
+
+    fn due(&self) -> Nanos {
+        self.timers.due()
     }
 
     fn live_orders(&self, session: SessionSlot) -> u32 {
@@ -340,7 +421,8 @@ impl Machine for Book {
         let mut counters = self.counters;
         let mut emit = Emit::resume(out, &mut counters, stamp);
         let mass = self.whole_session(session, why);
-        let progress = self.run_mass(Some(mass), &mut emit);
+        let step = self.then(Task::MassCancel(mass));
+        let progress = self.run(step, &mut emit);
         self.counters = counters;
         progress
     }
@@ -360,15 +442,24 @@ impl Machine for Book {
     }
 
     fn memory_bytes(&self) -> usize {
-        let ladders: usize =
-            self.books.iter().map(|book| book.bids.memory_bytes() + book.asks.memory_bytes()).sum();
         size_of::<Self>()
-            + self.symbols.capacity() * size_of::<SymbolId>()
             + self.books.capacity() * size_of::<SymbolBook>()
-            + ladders
+            + self.places.memory_bytes()
+            + self.pages.memory_bytes()
             + self.levels.memory_bytes()
             + self.orders.memory_bytes()
             + self.names.memory_bytes()
             + self.owners.memory_bytes()
+            + self.timers.memory_bytes()
+            + self.risk.memory_bytes()
+            + self.touched.capacity() * size_of::<u32>()
+    }
+}
+
+impl Book {
+    /// Place of a symbol's book.
+    #[inline]
+    pub(crate) fn place_of(&self, symbol: SymbolId) -> Option<u32> {
+        self.places.find(symbol)
     }
 }

@@ -1,15 +1,19 @@
-//! OrderCancelRequest: which order is meant, and away with it.
+//! OrderCancelRequest and OrderReduceRequest: which order is meant, and away with it, or with a
+//! part.
 //!
-//! Inputs -> outputs: [`CancelOrder`] -> Canceled or CancelReject.
-//! Invariants: a refused cancel changes nothing; an order of another session looks like none.
+//! Inputs -> outputs: [`CancelOrder`] -> Canceled or CancelReject; [`ReduceOrder`] -> Replaced,
+//! Canceled or CancelReject.
+//! Invariants: a refused request changes nothing; an order of another session looks like none; what
+//! is reduced keeps its place.
 //! Not here: replaces (replace.rs), which name their order by the same rule.
 
-use crate::book::Book;
+use crate::book::{Book, Step};
+use crate::orders::flag;
 use crate::reports::{Emit, Refused};
 use gavel_contract::Outbox;
 use gavel_types::{
-    CancelOrder, CancelReason, CancelRejectReason, ClOrdId, OrdStatus, OrderId, SessionSlot, Side,
-    SymbolId,
+    CancelOrder, CancelReason, CancelRejectReason, ClOrdId, EventKind, OrdStatus, OrderId, Qty,
+    ReduceOrder, SessionSlot, Side, SymbolId,
 };
 
 /// What a cancel or replace says of the order it means.
@@ -32,7 +36,7 @@ impl Book {
         session: SessionSlot,
         asked: &CancelOrder,
         emit: &mut Emit<'_, impl Outbox>,
-    ) {
+    ) -> Step {
         let target = Target {
             cl_ord_id: asked.cl_ord_id,
             orig_cl_ord_id: asked.orig_cl_ord_id,
@@ -41,11 +45,67 @@ impl Book {
             side: asked.side,
             response_to: b'1',
         };
-        if let Some(slot) = self.target(session, &target, emit) {
-            self.unrest(slot);
-            emit.canceled(self.shown(slot), CancelReason::Requested, asked.cl_ord_id);
-            self.end(slot);
+        let Some(slot) = self.target(session, &target, emit) else {
+            return self.told(emit);
+        };
+        let place = self.orders.order(slot).book;
+        self.cancel_resting(slot, CancelReason::Requested, asked.cl_ord_id, emit);
+        self.after(place, emit)
+    }
+
+    pub(crate) fn reduce(
+        &mut self,
+        session: SessionSlot,
+        asked: &ReduceOrder,
+        emit: &mut Emit<'_, impl Outbox>,
+    ) -> Step {
+        let target = Target {
+            cl_ord_id: asked.cl_ord_id,
+            orig_cl_ord_id: asked.orig_cl_ord_id,
+            order_id: asked.order_id,
+            symbol: asked.symbol,
+            side: asked.side,
+            response_to: b'2',
+        };
+        let Some(slot) = self.target(session, &target, emit) else {
+            return self.told(emit);
+        };
+        let order = *self.orders.order(slot);
+        let is_lots = self.books[order.book as usize].rules.is_lots(asked.by);
+        if asked.by == Qty(0) || !is_lots {
+            self.refuse(slot, &target, CancelRejectReason::IncorrectQuantity, emit);
+        } else if asked.by >= self.orders.open(slot) {
+            self.cancel_resting(slot, CancelReason::Requested, asked.cl_ord_id, emit);
+        } else {
+            self.decrease(slot, asked.by, emit);
+            emit.replaced(self.shown(slot), order.cl_ord_id);
         }
+        self.after(order.book, emit)
+    }
+
+    /// Less is left of an order that rests or waits, hidden quantity first; it keeps its place.
+    pub(crate) fn decrease(&mut self, slot: u32, by: Qty, emit: &mut Emit<'_, impl Outbox>) {
+        let from_hidden = self.orders.hidden(slot).min(by);
+        if from_hidden > Qty(0) {
+            self.hide_less(slot, from_hidden);
+            self.touch(self.orders.order(slot).book, emit);
+        }
+        let displayed = Qty(by.0 - from_hidden.0);
+        if displayed > Qty(0) {
+            self.lessen(slot, displayed);
+            self.tell_order(slot, EventKind::Reduce, displayed, emit);
+        }
+    }
+
+    fn hide_less(&mut self, slot: u32, by: Qty) {
+        let open = self.orders.open(slot);
+        if self.orders.order(slot).is(flag::KNOWN) {
+            self.opened(slot, open, Qty(open.0 - by.0));
+        }
+        self.change(slot, |book, slot| {
+            book.orders.order_mut(slot).qty.0 -= by.0;
+            book.orders.extra_mut(slot).hidden.0 -= by.0;
+        });
     }
 
     /// The order that the request means; refuses the request if there is none.
@@ -88,7 +148,7 @@ impl Book {
             cl_ord_id: target.cl_ord_id,
             orig_cl_ord_id: target.orig_cl_ord_id,
             order_id: self.orders.id(slot),
-            ord_status: order.status(),
+            ord_status: self.orders.status(slot),
             response_to: target.response_to,
         };
         emit.cancel_reject(order.session, refused, reason);

@@ -40,7 +40,7 @@ impl Book {
             };
             emit.push(Report::business_reject(emit.stamp(), command.session, &body));
         };
-        let Some(book) = self.book_of(asked.symbol) else {
+        let Some(place) = self.place_of(asked.symbol) else {
             return refuse(BusinessRejectReason::UnknownSymbol, TAG_SECURITY_ID);
         };
         let depth = usize::from(asked.depth);
@@ -48,8 +48,8 @@ impl Book {
             return refuse(BusinessRejectReason::ValueIncorrect, TAG_MARKET_DEPTH);
         }
         let mut levels = [NO_LEVEL; 2 * MD_DEPTH_MAX];
-        let bids = self.top(book, Side::Buy, &mut levels[..depth]);
-        let asks = self.top(book, Side::Sell, &mut levels[bids..bids + depth]);
+        let bids = self.top(place, Side::Buy, &mut levels[..depth]);
+        let asks = self.top(place, Side::Sell, &mut levels[bids..bids + depth]);
         let parts = (bids + asks).div_ceil(MD_LEVELS_PER_PART).max(1);
         for (part, chunk) in levels.chunks_exact(MD_LEVELS_PER_PART).take(parts).enumerate() {
             let before = part * MD_LEVELS_PER_PART;
@@ -71,13 +71,17 @@ impl Book {
     }
 
     /// Fills `into` with the best levels of a side; returns how many there are.
-    fn top(&self, book: usize, side: Side, into: &mut [MdLevel]) -> usize {
-        let best_first = self.books[book].ladder(side).best_first();
+    fn top(&self, place: u32, side: Side, into: &mut [MdLevel]) -> usize {
+        let book = &self.books[place as usize];
+        let ladder = book.side(side);
+        let mut next = ladder.first();
         let mut count = 0;
-        for (place, id) in into.iter_mut().zip(best_first) {
+        for shown in into {
+            let Some(id) = next else { break };
             let level = self.levels.level(id);
-            *place = MdLevel { price: level.price, qty: level.qty };
+            *shown = MdLevel { price: book.rules.price(level.ticks), qty: level.qty };
             count += 1;
+            next = ladder.after(&self.pages, level.ticks);
         }
         count
     }

@@ -1,14 +1,17 @@
 //! The book digest: one number for everything live, the same for equal books however they came to
 //! be.
 //!
-//! Inputs -> outputs: live orders in canonical order -> XXH3-64 over 48 bytes an order.
+//! Inputs -> outputs: live orders in canonical order -> XXH3-64 over 48 bytes an order,
+//! and 16 more of one that hides or waits.
 //! Invariants: nothing that differs between two runs of the same commands goes in. The canonical
-//! order is: symbols ascending; of each, bids then asks; of each, best price first; at each, the
-//! queue's order. So the digest covers priority without a field for it.
+//! order is: symbols ascending; of each, bids, asks, stops of buys, stops of sells; of each, best
+//! price first (of stops: the one elected first); at each, the queue's order. So the digest covers
+//! priority without a field for it.
 //! Limits: time in proportion to the live orders.
 //! Not here: the node digest, over all state.
 //! Source: XXH3, seed 0, of the xxHash specification.
 
+use crate::orders::{Order, flag};
 use gavel_types::{ClOrdId, Price, Qty, SessionSlot, Side, SymbolId};
 use xxhash_rust::xxh3::Xxh3Default;
 
@@ -27,8 +30,33 @@ pub struct LiveOrder {
     pub leaves_qty: Qty,
     /// Tag 14.
     pub cum_qty: Qty,
+    /// What of the leaves is hidden.
+    pub hidden_qty: Qty,
+    /// Tag 99 of a stop order that waits, else [`Price::NULL`].
+    pub stop_px: Price,
     /// Tag 54.
     pub side: Side,
+}
+
+/// What one live order adds to the order-independent digest of its symbol, which is the wrapping
+/// sum of all: so it is kept up in constant time at every change. It does not cover the queue's
+/// order.
+///
+/// Two products folded, in the manner of wyhash: every bit of either factor reaches the result.
+#[inline]
+pub(crate) fn term(symbol: SymbolId, order: &Order, hidden: Qty) -> u64 {
+    const A: u64 = 0x9E37_79B9_7F4A_7C15;
+    const B: u64 = 0xD1B5_4A32_D192_ED03;
+    const C: u64 = 0xA076_1D64_78BD_642F;
+    let place = u64::from(symbol.0) << 32 | u64::from(order.session.0);
+    let kind = u64::from(order.side.code()) << 8 | u64::from(order.flags & flag::WAITS);
+    let name = (order.cl_ord_id.0 ^ A).wrapping_add(place.wrapping_mul(B));
+    let state = (order.price.0 as u64).wrapping_mul(A)
+        ^ order.qty.0.wrapping_mul(B)
+        ^ order.leaves.0.wrapping_mul(C)
+        ^ hidden.0.wrapping_mul(A ^ B).wrapping_add(kind);
+    let product = u128::from(name) * u128::from(state | 1);
+    (product as u64) ^ (product >> 64) as u64
 }
 
 pub(crate) struct StateDigest {
@@ -51,6 +79,12 @@ impl StateDigest {
         row[40..44].copy_from_slice(&order.symbol.0.to_le_bytes());
         row[44] = order.side.code();
         self.hash.update(&row);
+        if order.hidden_qty != Qty(0) || order.stop_px != Price::NULL {
+            let mut row = [0; 16];
+            row[0..8].copy_from_slice(&order.hidden_qty.0.to_le_bytes());
+            row[8..16].copy_from_slice(&order.stop_px.0.to_le_bytes());
+            self.hash.update(&row);
+        }
     }
 
     pub(crate) fn finish(&self) -> u64 {

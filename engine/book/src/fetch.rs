@@ -10,76 +10,91 @@
 
 use crate::book::Book;
 use crate::orders::NIL;
-use gavel_types::{Body, LogRecord, NewOrder, Price, Side};
+use crate::symbol::resting;
+use gavel_types::{Body, ClOrdId, LogRecord, NewOrder, OrderId, SessionSlot};
 
 /// Most records that are looked at.
 const AHEAD: usize = 32;
 
-/// What a record will need.
+/// What a record will need: an order, or where one would rest.
 #[derive(Clone, Copy)]
-struct Need {
-    /// Home of the name that it brings or means.
-    home: usize,
-    /// Where it would rest.
-    rests: Option<(usize, Side, Price)>,
+enum Need {
+    Named(u32),
+    Rests { vacant: u32, place: u32, ladder: u32, ticks: u64 },
 }
 
 impl Book {
     pub(crate) fn fetch(&self, records: &[LogRecord]) {
-        let mut needs = [Need { home: 0, rests: None }; AHEAD];
+        let mut needs = [Need::Named(NIL); AHEAD];
         let mut count = 0;
-        for record in records.iter().take(AHEAD) {
-            if let Some(need) = self.need(record) {
-                needs[count] = need;
-                count += 1;
-            }
+        for (need, record) in needs.iter_mut().zip(records) {
+            *need = self.need(record);
+            count += 1;
         }
-        let needs = &needs[..count];
         // Names, then the orders that they name, or those that new ones come to stand behind.
         let mut slots = [NIL; AHEAD];
-        for (slot, need) in slots.iter_mut().zip(needs) {
-            *slot = self.names.at_home(need.home);
+        for (slot, need) in slots.iter_mut().zip(&needs[..count]) {
+            *slot = match *need {
+                Need::Named(slot) => slot,
+                Need::Rests { place, ladder, ticks, .. } => self.last_at(place, ladder, ticks),
+            };
+        }
+        let mut neighbours = [NIL; AHEAD];
+        for (next, &slot) in neighbours.iter_mut().zip(&slots[..count]) {
+            if slot != NIL {
+                *next = self.orders.node(slot).next;
+            }
         }
         let mut seen = 0;
-        for (slot, need) in slots.iter().zip(needs) {
-            let slot = match need.rests {
-                None => *slot,
-                Some((book, side, price)) => self.last_at(book, side, price),
-            };
-            if slot != NIL {
-                seen ^= self.orders.node(slot).next;
+        for (need, &next) in needs.iter().zip(&neighbours[..count]) {
+            if next != NIL && next < self.orders.capacity() {
+                seen ^= self.orders.node(next).prev;
+            }
+            if let Need::Rests { vacant, .. } = need {
+                seen ^= vacant;
             }
         }
         core::hint::black_box(seen);
     }
 
-    fn need(&self, record: &LogRecord) -> Option<Need> {
+    #[inline]
+    fn need(&self, record: &LogRecord) -> Need {
         let session = record.command.session;
-        match record.command.parse().ok()? {
-            Body::NewOrder(asked) => Some(Need {
-                home: self.names.home(session, asked.cl_ord_id),
-                rests: self.place_of(asked),
-            }),
-            Body::Cancel(asked) => {
-                Some(Need { home: self.names.home(session, asked.orig_cl_ord_id), rests: None })
+        let named = |order_id: OrderId, name: ClOrdId| {
+            let slot = order_id.0 as u32;
+            if order_id == OrderId(0) {
+                Need::Named(self.names.at_home(session, name))
+            } else if slot < self.orders.capacity() {
+                Need::Named(slot)
+            } else {
+                Need::Named(NIL)
             }
-            Body::Replace(asked) => {
-                Some(Need { home: self.names.home(session, asked.orig_cl_ord_id), rests: None })
-            }
-            _ => None,
+        };
+        match record.command.parse() {
+            Ok(Body::NewOrder(asked)) => self.place_of_new(session, asked),
+            Ok(Body::Cancel(asked)) => named(asked.order_id, asked.orig_cl_ord_id),
+            Ok(Body::Replace(asked)) => named(asked.order_id, asked.orig_cl_ord_id),
+            Ok(Body::Reduce(asked)) => named(asked.order_id, asked.orig_cl_ord_id),
+            _ => Need::Named(NIL),
         }
     }
 
     /// Where an order would rest, if it may: what is asked for was not checked yet.
-    fn place_of(&self, asked: &NewOrder) -> Option<(usize, Side, Price)> {
-        let book = self.book_of(asked.symbol)?;
-        let is_legal = self.books[book].rules.is_legal_price(asked.price);
-        is_legal.then_some((book, asked.side, asked.price))
+    fn place_of_new(&self, session: SessionSlot, asked: &NewOrder) -> Need {
+        let Some(place) = self.place_of(asked.symbol) else { return Need::Named(NIL) };
+        let rules = &self.books[place as usize].rules;
+        if !rules.is_legal_price(asked.price) {
+            return Need::Named(NIL);
+        }
+        let vacant = self.names.at_home(session, asked.cl_ord_id);
+        let (ladder, ticks) = (resting(asked.side), rules.ticks(asked.price));
+        Need::Rests { vacant, place, ladder, ticks }
     }
 
     /// The last order in the queue at a price.
-    fn last_at(&self, book: usize, side: Side, price: Price) -> u32 {
-        let level = self.books[book].ladder(side).find(price);
+    fn last_at(&self, place: u32, ladder: u32, ticks: u64) -> u32 {
+        let ladder = &self.books[place as usize].ladders[ladder as usize];
+        let level = ladder.find(&self.pages, ticks);
         level.map_or(NIL, |level| self.levels.level(level).tail)
     }
 }

@@ -1,57 +1,73 @@
-//! One side of one book: which prices have a level, best price first at hand.
+//! One row of price levels of one symbol: bids, asks, or stops that wait; the first one at hand.
 //!
-//! Inputs -> outputs: a price in, its level out; the best level out.
-//! Invariants: rungs are sorted, the best at the end, so a change near the best moves little; one
-//! rung a price.
-//! Limits: `levels_max` rungs, fixed at construction. Finding is logarithmic in the rungs; adding
-//! or removing one moves the rungs that are better than it, 16 bytes each.
+//! Inputs -> outputs: a price in ticks in, its level out; the level that is first, the one after
+//! another.
+//! Invariants: one level a price; `first` is the level that trades (or is elected) first.
+//! Limits: `levels_max` levels; pages of the venue (pages.rs).
 //! Not here: what a level holds (levels.rs).
-//!
-//! A sorted array is a deliberate choice for the present: it is small, exact at any price range,
-//! and behind this interface it can be replaced by a tick ladder with bitmaps.
 
-use alloc::vec::Vec;
-use gavel_types::{Price, Side};
+use crate::pages::{NONE, PAGES_PER_KEY_MAX, Pages, Tree};
 
-/// Larger is better, on either side.
-#[inline]
-fn rank(side: Side, price: Price) -> i64 {
-    match side {
-        Side::Buy => price.0,
-        Side::Sell => -price.0,
-    }
+/// Which prices come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum First {
+    /// High ones: bids, and stops of sales.
+    High,
+    /// Low ones: asks, and stops of buys.
+    Low,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Rung {
-    rank: i64,
-    level: u32,
-}
+/// Keys have 63 bits.
+const KEYS: u64 = u64::MAX >> 1;
 
-/// The prices of one side.
+/// The levels of one row.
 #[derive(Debug)]
 pub(crate) struct Ladder {
-    rungs: Vec<Rung>,
-    side: Side,
-    levels_max: u32,
+    tree: Tree,
+    /// Turns the first price into the highest key: all ones, or all zeros.
+    flip: u64,
+    /// The level that comes first, NONE if there is none.
+    first: u32,
+    first_key: u64,
+    len: u32,
 }
 
 impl Ladder {
-    /// `rungs_max` is the most that can ever be needed, `levels_max` the most that is allowed.
-    pub(crate) fn new(side: Side, levels_max: u32, rungs_max: u32) -> Self {
-        Self { rungs: Vec::with_capacity(levels_max.min(rungs_max) as usize), side, levels_max }
+    pub(crate) const fn new(first: First) -> Self {
+        let flip = match first {
+            First::High => 0,
+            First::Low => KEYS,
+        };
+        Self { tree: Tree::new(), flip, first: NONE, first_key: 0, len: 0 }
     }
 
     /// The level at a price, if there is one.
     #[inline]
-    pub(crate) fn find(&self, price: Price) -> Option<u32> {
-        self.place(price).ok().map(|at| self.rungs[at].level)
+    pub(crate) fn find(&self, pages: &Pages, ticks: u64) -> Option<u32> {
+        pages.find(&self.tree, ticks ^ self.flip)
     }
 
-    /// The level that trades first.
+    /// The level that comes first.
     #[inline]
-    pub(crate) fn best(&self) -> Option<u32> {
-        self.rungs.last().map(|rung| rung.level)
+    pub(crate) fn first(&self) -> Option<u32> {
+        (self.first != NONE).then_some(self.first)
+    }
+
+    /// Price of the level that comes first.
+    #[inline]
+    pub(crate) fn first_ticks(&self) -> Option<u64> {
+        (self.first != NONE).then_some(self.first_key ^ self.flip)
+    }
+
+    /// The level that comes after a price, whether or not there is one at that price.
+    #[inline]
+    pub(crate) fn after(&self, pages: &Pages, ticks: u64) -> Option<u32> {
+        pages.below(&self.tree, ticks ^ self.flip)
+    }
+
+    /// The level that comes before a price, whether or not there is one at that price.
+    pub(crate) fn before(&self, pages: &Pages, ticks: u64) -> Option<u32> {
+        pages.above(&self.tree, ticks ^ self.flip)
     }
 
     /// Adds a level.
@@ -59,10 +75,13 @@ impl Ladder {
     /// # Panics
     /// If there is one at this price, or no room: callers look first.
     #[inline]
-    pub(crate) fn insert(&mut self, price: Price, level: u32) {
-        assert!(!self.is_full(), "room is decided before anything changes");
-        let at = self.place(price).expect_err("there is one level a price");
-        self.rungs.insert(at, Rung { rank: rank(self.side, price), level });
+    pub(crate) fn insert(&mut self, pages: &mut Pages, ticks: u64, level: u32) {
+        let key = ticks ^ self.flip;
+        pages.insert(&mut self.tree, key, level);
+        self.len += 1;
+        if self.first == NONE || key > self.first_key {
+            (self.first, self.first_key) = (level, key);
+        }
     }
 
     /// Removes the level at a price.
@@ -70,86 +89,44 @@ impl Ladder {
     /// # Panics
     /// If there is none.
     #[inline]
-    pub(crate) fn remove(&mut self, price: Price) {
-        let at = self.place(price).expect("a level that is removed is there");
-        self.rungs.remove(at);
+    pub(crate) fn remove(
+        &mut self,
+        pages: &mut Pages,
+        ticks: u64,
+        price_ticks: impl Fn(u32) -> u64,
+    ) {
+        let key = ticks ^ self.flip;
+        pages.remove(&mut self.tree, key);
+        self.len -= 1;
+        if key == self.first_key {
+            self.first = pages.below(&self.tree, key).unwrap_or(NONE);
+            if self.first != NONE {
+                self.first_key = price_ticks(self.first) ^ self.flip;
+            }
+        }
     }
 
     /// Levels there are.
     #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.rungs.len()
+    pub(crate) fn len(&self) -> u32 {
+        self.len
     }
 
-    /// True if no level can be added.
+    /// True if a level could be added once `freed` of those there are gone.
     #[inline]
-    pub(crate) fn is_full(&self) -> bool {
-        self.is_full_after(0)
+    pub(crate) fn has_room(&self, pages: &Pages, levels_max: u32, freed: u32) -> bool {
+        self.len - freed < levels_max && pages.free_count() >= PAGES_PER_KEY_MAX
     }
 
-    /// True if no level could be added once `freed` of those there are gone.
-    #[inline]
-    pub(crate) fn is_full_after(&self, freed: usize) -> bool {
-        self.rungs.len() - freed >= self.levels_max as usize
+    /// True if there are pages for just this level.
+    pub(crate) fn fits(&self, pages: &Pages, ticks: u64) -> bool {
+        pages.free_count() >= pages.needed(&self.tree, ticks ^ self.flip)
     }
 
-    /// The levels, best first.
-    pub(crate) fn best_first(&self) -> impl Iterator<Item = u32> + '_ {
-        self.rungs.iter().rev().map(|rung| rung.level)
-    }
-
-    /// The levels, worst first.
-    pub(crate) fn worst_first(&self) -> impl Iterator<Item = u32> + '_ {
-        self.rungs.iter().map(|rung| rung.level)
-    }
-
-    /// True if a level at this price would be the best.
-    pub(crate) fn is_best(&self, price: Price) -> bool {
-        self.rungs.last().is_none_or(|best| best.rank < rank(self.side, price))
-    }
-
-    pub(crate) fn memory_bytes(&self) -> usize {
-        self.rungs.capacity() * size_of::<Rung>()
-    }
-
-    #[inline]
-    fn place(&self, price: Price) -> Result<usize, usize> {
-        let rank = rank(self.side, price);
-        self.rungs.binary_search_by(|rung| rung.rank.cmp(&rank))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shown(ladder: &Ladder) -> Vec<u32> {
-        ladder.best_first().collect()
-    }
-
-    #[test]
-    fn the_best_bid_is_the_highest_and_the_best_ask_the_lowest() {
-        for (side, best_first) in [(Side::Buy, [30, 20, 10]), (Side::Sell, [10, 20, 30])] {
-            let mut ladder = Ladder::new(side, 3, 100);
-            for price in [20, 10, 30] {
-                assert!(!ladder.is_full());
-                ladder.insert(Price(price), price as u32);
-            }
-            assert!(ladder.is_full());
-            assert_eq!(shown(&ladder), best_first);
-            assert_eq!(ladder.best(), Some(best_first[0]));
-            assert_eq!(ladder.find(Price(20)), Some(20));
-            assert_eq!(ladder.find(Price(21)), None);
-            ladder.remove(Price(20));
-            assert_eq!(shown(&ladder), [best_first[0], best_first[2]]);
-        }
-    }
-
-    #[test]
-    #[should_panic(expected = "one level a price")]
-    fn a_price_has_one_level() {
-        let mut ladder = Ladder::new(Side::Buy, 3, 3);
-        ladder.insert(Price(1), 0);
-        ladder.insert(Price(1), 1);
+    /// Pages that it uses; checks what they must be.
+    pub(crate) fn verify(&self, pages: &Pages) -> u32 {
+        let highest = pages.highest(&self.tree);
+        assert!(highest == self.first(), "the first level is the first");
+        pages.verify(&self.tree)
     }
 }

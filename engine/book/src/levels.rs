@@ -5,20 +5,23 @@
 //! Limits: as many levels as orders, since every level holds one: the slab is never full.
 //! Not here: which prices there are, and in which order (ladder.rs).
 
-use crate::orders::{NIL, Orders};
+use crate::orders::{NIL, Node, Order, Orders};
 use alloc::vec::Vec;
-use gavel_types::{Price, Qty};
+use gavel_types::Qty;
 
 /// Half a cache line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Level {
-    pub(crate) price: Price,
-    /// Sum of what its orders have left.
+    /// Its price, or stop price, in ticks.
+    pub(crate) ticks: u64,
+    /// Sum of what its orders display.
     pub(crate) qty: Qty,
     /// The order that trades first; of a free level, the next free one.
     pub(crate) head: u32,
     pub(crate) tail: u32,
     pub(crate) count: u32,
+    /// Place of the symbol's book * 4 + the ladder's place in it.
+    pub(crate) ladder: u32,
 }
 
 const _: () = assert!(size_of::<Level>() == 32);
@@ -34,7 +37,7 @@ impl Levels {
     pub(crate) fn new(orders_max: u32) -> Self {
         let next = |id| if id + 1 == orders_max { NIL } else { id + 1 };
         let vacant =
-            |id| Level { price: Price(0), qty: Qty(0), head: next(id), tail: NIL, count: 0 };
+            |id| Level { ticks: 0, qty: Qty(0), head: next(id), tail: NIL, count: 0, ladder: 0 };
         let nodes: Vec<Level> = (0..orders_max).map(vacant).collect();
         Self { free: if nodes.is_empty() { NIL } else { 0 }, nodes }
     }
@@ -46,22 +49,24 @@ impl Levels {
 
     /// An empty level at a price.
     #[inline]
-    pub(crate) fn take(&mut self, price: Price) -> u32 {
+    pub(crate) fn take(&mut self, ladder: u32, ticks: u64) -> u32 {
         let id = self.free;
         assert!(id != NIL, "there are no more levels than orders");
         let level = &mut self.nodes[id as usize];
         self.free = level.head;
-        *level = Level { price, qty: Qty(0), head: NIL, tail: NIL, count: 0 };
+        *level = Level { ticks, qty: Qty(0), head: NIL, tail: NIL, count: 0, ladder };
         id
     }
 
-    /// Gives an empty level back.
+    /// Gives an empty level back; shows it as it was.
     #[inline]
-    pub(crate) fn release(&mut self, id: u32) {
+    pub(crate) fn release(&mut self, id: u32) -> Level {
         let level = &mut self.nodes[id as usize];
         assert!(level.count == 0 && level.qty == Qty(0), "only an empty level is given back");
+        let gone = *level;
         level.head = self.free;
         self.free = id;
+        gone
     }
 
     /// Puts an order at the end of a level's queue.
@@ -83,18 +88,15 @@ impl Levels {
         level.tail = slot;
     }
 
-    /// Takes an order out of its queue, wherever it stands. Returns its level, and whether that is
-    /// empty now.
+    /// Takes an order out of its queue, wherever it stands. Returns it, its level, and whether that
+    /// is empty now.
     #[inline]
-    pub(crate) fn unlink(&mut self, orders: &mut Orders, slot: u32) -> (u32, bool) {
+    pub(crate) fn unlink(&mut self, orders: &mut Orders, slot: u32) -> (Order, u32, bool) {
         let node = orders.node_mut(slot);
-        let (id, prev, next) = (node.level, node.prev, node.next);
-        assert!(id != NIL, "only a resting order is taken out");
-        node.level = NIL;
-        node.prev = NIL;
-        node.next = NIL;
-        let level = &mut self.nodes[id as usize];
-        level.qty.0 -= node.order.leaves.0;
+        let Node { order, level: id, prev, next, .. } = *node;
+        (node.level, node.prev, node.next) = (NIL, NIL, NIL);
+        let level = self.nodes.get_mut(id as usize).expect("only a resting order is taken out");
+        level.qty.0 -= order.leaves.0;
         level.count -= 1;
         if prev == NIL {
             level.head = next;
@@ -106,13 +108,38 @@ impl Levels {
         } else {
             orders.node_mut(next).prev = prev;
         }
-        (id, level.count == 0)
+        (order, id, level.count == 0)
     }
 
     /// Less is left of an order that keeps its place.
     #[inline]
     pub(crate) fn shrink(&mut self, id: u32, by: Qty) {
         self.nodes[id as usize].qty.0 -= by.0;
+    }
+
+    /// More of an order that keeps its place is displayed.
+    #[inline]
+    pub(crate) fn swell(&mut self, id: u32, by: Qty) {
+        self.nodes[id as usize].qty.0 += by.0;
+    }
+
+    /// An order goes to the end of its queue.
+    pub(crate) fn requeue(&mut self, orders: &mut Orders, id: u32, slot: u32) {
+        let level = &mut self.nodes[id as usize];
+        let (tail, node) = (level.tail, *orders.node(slot));
+        if tail == slot {
+            return;
+        }
+        if node.prev == NIL {
+            level.head = node.next;
+        } else {
+            orders.node_mut(node.prev).next = node.next;
+        }
+        orders.node_mut(node.next).prev = node.prev;
+        orders.node_mut(tail).next = slot;
+        let node = orders.node_mut(slot);
+        (node.prev, node.next) = (tail, NIL);
+        level.tail = slot;
     }
 
     /// Slots of a level's orders, first in first out.

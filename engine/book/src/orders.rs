@@ -1,14 +1,16 @@
 //! Live orders: a slab of 64-byte nodes, named by handles.
 //!
 //! Inputs -> outputs: orders in, slots out; handles in, slots of live orders out.
-//! Invariants: a handle never names two orders; cum_qty = qty - leaves; slots are taken last freed
-//! first (which is part of the machine's rules: OrderIDs are in reports).
+//! Invariants: a handle never names two orders; cum_qty = qty - leaves - hidden; slots are taken
+//! last freed first (which is part of the machine's rules: OrderIDs are in reports).
 //! Limits: `orders_max`, fixed at construction.
 //! Not here: queues (levels.rs), names that clients gave (names.rs), whose orders (owners.rs).
 
+use alloc::vec;
 use alloc::vec::Vec;
 use gavel_types::{
-    Account, ClOrdId, OrdStatus, OrderId, Price, Qty, SessionSlot, Side, TimeInForce,
+    Account, ClOrdId, Nanos, OrdStatus, OrderId, Price, Qty, SessionSlot, Side, StpInstruction,
+    TimeInForce,
 };
 
 /// Stands for "no slot" in links.
@@ -23,7 +25,27 @@ const NOT_FREE: u32 = NIL - 1;
 /// A slot whose generation has come this far is never taken again.
 const GENERATION_END: u32 = u32::MAX;
 
-/// What is known of one order.
+/// Bits of [`Order::flags`].
+pub(crate) mod flag {
+    /// Has something in [`super::Extra`] beside zeros.
+    pub(crate) const EXTRA: u8 = 1;
+    /// Waits for its stop price.
+    pub(crate) const WAITS: u8 = 2;
+    /// Has a DisplayQty.
+    pub(crate) const ICEBERG: u8 = 4;
+    /// Trades whole or not at all.
+    pub(crate) const ALL_OR_NONE: u8 = 8;
+    /// Never trades on entry: refused.
+    pub(crate) const POST_ONLY: u8 = 16;
+    /// Never trades on entry: slides.
+    pub(crate) const SLIDES: u8 = 32;
+    /// Has an SMPID.
+    pub(crate) const SMP_ID: u8 = 64;
+    /// Its account was named by a limit or a switch.
+    pub(crate) const KNOWN: u8 = 128;
+}
+
+/// What is known of every order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Order {
     pub(crate) cl_ord_id: ClOrdId,
@@ -31,45 +53,68 @@ pub(crate) struct Order {
     pub(crate) price: Price,
     /// Total, what has filled included.
     pub(crate) qty: Qty,
+    /// What is left and not hidden.
     pub(crate) leaves: Qty,
     pub(crate) session: SessionSlot,
     pub(crate) account: Account,
-    /// Index of its symbol in the plan.
+    /// Place of its symbol's book.
     pub(crate) book: u32,
     pub(crate) side: Side,
     pub(crate) time_in_force: TimeInForce,
+    /// Bits of [`flag`].
+    pub(crate) flags: u8,
+    pub(crate) stp: StpInstruction,
 }
 
 impl Order {
-    /// What has filled.
     #[inline]
-    pub(crate) fn cum(&self) -> Qty {
-        Qty(self.qty.0 - self.leaves.0)
-    }
-
-    /// Status of a live or filled order.
-    #[inline]
-    pub(crate) fn status(&self) -> OrdStatus {
-        if self.leaves == Qty(0) {
-            OrdStatus::Filled
-        } else if self.leaves == self.qty {
-            OrdStatus::New
-        } else {
-            OrdStatus::PartiallyFilled
-        }
+    pub(crate) fn is(&self, flags: u8) -> bool {
+        self.flags & flags != 0
     }
 
     /// True if what does not trade at once stays in the book.
     #[inline]
     pub(crate) fn may_rest(&self) -> bool {
-        self.price != Price::NULL && self.time_in_force != TimeInForce::Ioc
+        self.price != Price::NULL
+            && !matches!(self.time_in_force, TimeInForce::Ioc | TimeInForce::Fok)
     }
+}
+
+/// What is known of few orders: kept apart, so that the others need one cache line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Extra {
+    /// Tag 1138; 0 if the whole order is displayed.
+    pub(crate) display: Qty,
+    /// What is left beside [`Order::leaves`].
+    pub(crate) hidden: Qty,
+    /// Tag 99; null if it was never a stop order.
+    pub(crate) stop_px: Price,
+    /// Tag 126; 0 if none.
+    pub(crate) expire_time: Nanos,
+    /// Tag 2362; 0 if none.
+    pub(crate) smp_id: u64,
+    /// Counts the entries of orders that expire: who expires at one time ends in this order.
+    pub(crate) entry: u64,
+    /// Place among those that expire, NIL if it does not.
+    pub(crate) timer: u32,
+}
+
+impl Extra {
+    pub(crate) const NONE: Self = Self {
+        display: Qty(0),
+        hidden: Qty(0),
+        stop_px: Price::NULL,
+        expire_time: Nanos(0),
+        smp_id: 0,
+        entry: 0,
+        timer: NIL,
+    };
 }
 
 /// One cache line: an order and its links.
 ///
 /// ```text
-/// | ClOrdID 8 | price 8 | qty 8 | leaves 8 | session 4 | account 4 | book 4 | side, tif 2+2 |
+/// | ClOrdID 8 | price 8 | qty 8 | leaves 8 | session 4 | account 4 | book 4 | four codes 4 |
 /// | level 4 | prev 4 | next 4 | generation 4 |
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -108,12 +153,15 @@ const VACANT: Order = Order {
     book: 0,
     side: Side::Buy,
     time_in_force: TimeInForce::Day,
+    flags: 0,
+    stp: StpInstruction::Default,
 };
 
 /// The slab.
 #[derive(Debug)]
 pub(crate) struct Orders {
     nodes: Vec<Node>,
+    extras: Vec<Extra>,
     free: u32,
     live: u32,
     /// Slots that are never taken again.
@@ -132,7 +180,8 @@ impl Orders {
             generation: 1,
         };
         let nodes: Vec<Node> = (0..orders_max).map(vacant).collect();
-        Self { free: if nodes.is_empty() { NIL } else { 0 }, nodes, live: 0, retired: 0 }
+        let extras = vec![Extra::NONE; orders_max as usize];
+        Self { free: if nodes.is_empty() { NIL } else { 0 }, nodes, extras, live: 0, retired: 0 }
     }
 
     /// True if no slot can be taken.
@@ -146,15 +195,13 @@ impl Orders {
     /// # Panics
     /// If no slot is free: callers look first.
     #[inline]
-    pub(crate) fn take(&mut self, order: Order) -> u32 {
+    pub(crate) fn take(&mut self, order: &Order) -> u32 {
         let slot = self.free;
-        assert!(slot != NIL, "room is decided before anything changes");
-        let node = &mut self.nodes[slot as usize];
+        let node = self.nodes.get_mut(slot as usize);
+        let node = node.expect("room is decided before anything changes");
         self.free = node.next;
-        node.order = order;
-        node.level = NIL;
-        node.prev = NIL;
-        node.next = NIL;
+        let generation = node.generation;
+        *node = Node { order: *order, level: NIL, prev: NIL, next: NIL, generation };
         self.live += 1;
         slot
     }
@@ -167,6 +214,7 @@ impl Orders {
     pub(crate) fn release(&mut self, slot: u32) {
         let node = &mut self.nodes[slot as usize];
         assert!(node.is_live(), "an order ends once");
+        let is_extra = node.order.is(flag::EXTRA);
         node.level = VACATED;
         node.generation += 1;
         self.live -= 1;
@@ -175,6 +223,9 @@ impl Orders {
             self.free = slot;
         } else {
             self.retired += 1;
+        }
+        if is_extra {
+            self.extras[slot as usize] = Extra::NONE;
         }
     }
 
@@ -212,6 +263,48 @@ impl Orders {
         &mut self.nodes[slot as usize].order
     }
 
+    #[inline]
+    pub(crate) fn extra(&self, slot: u32) -> &Extra {
+        &self.extras[slot as usize]
+    }
+
+    /// Whoever changes it sees to [`flag::EXTRA`].
+    #[inline]
+    pub(crate) fn extra_mut(&mut self, slot: u32) -> &mut Extra {
+        &mut self.extras[slot as usize]
+    }
+
+    /// What of an order is left and hidden.
+    #[inline]
+    pub(crate) fn hidden(&self, slot: u32) -> Qty {
+        if self.order(slot).is(flag::ICEBERG) { self.extra(slot).hidden } else { Qty(0) }
+    }
+
+    /// What is left of an order.
+    #[inline]
+    pub(crate) fn open(&self, slot: u32) -> Qty {
+        Qty(self.order(slot).leaves.0 + self.hidden(slot).0)
+    }
+
+    /// What has filled.
+    #[inline]
+    pub(crate) fn cum(&self, slot: u32) -> Qty {
+        Qty(self.order(slot).qty.0 - self.open(slot).0)
+    }
+
+    /// Status of a live or filled order.
+    #[inline]
+    pub(crate) fn status(&self, slot: u32) -> OrdStatus {
+        let open = self.open(slot);
+        if open == Qty(0) {
+            OrdStatus::Filled
+        } else if open == self.order(slot).qty {
+            OrdStatus::New
+        } else {
+            OrdStatus::PartiallyFilled
+        }
+    }
+
     /// Orders that are live.
     pub(crate) fn live(&self) -> u32 {
         self.live
@@ -244,7 +337,7 @@ impl Orders {
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.nodes.capacity() * size_of::<Node>()
+        self.nodes.capacity() * size_of::<Node>() + self.extras.capacity() * size_of::<Extra>()
     }
 
     /// Free slots in the order in which they will be taken.
@@ -315,15 +408,20 @@ impl Orders {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// An order of which only the name matters.
+    pub(crate) fn named(session: SessionSlot, cl_ord_id: ClOrdId) -> Order {
+        Order { session, cl_ord_id, ..VACANT }
+    }
 
     #[test]
     fn slots_are_taken_last_freed_first_under_new_handles() {
         let mut orders = Orders::new(3);
         let ids: Vec<OrderId> = (0..3)
             .map(|_| {
-                let slot = orders.take(VACANT);
+                let slot = orders.take(&VACANT);
                 orders.id(slot)
             })
             .collect();
@@ -331,7 +429,7 @@ mod tests {
         assert!(orders.is_full());
         orders.release(0);
         orders.release(2);
-        assert_eq!(orders.take(VACANT), 2);
+        assert_eq!(orders.take(&VACANT), 2);
         assert_eq!(orders.id(2), OrderId(2 << 32 | 2));
         assert_eq!(orders.find(ids[2]), None, "stale");
         assert_eq!(orders.find(ids[0]), None, "not live");
@@ -339,14 +437,14 @@ mod tests {
         assert_eq!(orders.find(OrderId(2 << 32)), None, "the next handle of a free slot");
         assert_eq!(orders.find(OrderId(1 << 32 | 3)), None, "no such slot");
         assert_eq!(orders.find(OrderId(0)), None);
-        assert_eq!(orders.take(VACANT), 0);
+        assert_eq!(orders.take(&VACANT), 0);
     }
 
     #[test]
     fn a_slot_whose_generation_is_used_up_is_never_taken_again() {
         let mut orders = Orders::new(1);
         orders.age(0, GENERATION_END - 1);
-        let slot = orders.take(VACANT);
+        let slot = orders.take(&VACANT);
         assert_eq!(orders.id(slot), OrderId(u64::from(GENERATION_END - 1) << 32));
         orders.release(slot);
         assert!(orders.is_full());
@@ -357,7 +455,7 @@ mod tests {
     #[should_panic(expected = "an order ends once")]
     fn an_order_ends_once() {
         let mut orders = Orders::new(1);
-        let slot = orders.take(VACANT);
+        let slot = orders.take(&VACANT);
         orders.release(slot);
         orders.release(slot);
     }

@@ -10,11 +10,11 @@ use crate::orders::Order;
 use gavel_contract::Outbox;
 use gavel_types::limits::BURST;
 use gavel_types::{
-    CancelReason, CancelReject, CancelRejectReason, ClOrdId, ExecCanceled, ExecId, ExecNew,
-    ExecRejected, ExecReplaced, ExecStatus, ExecTrade, MassAction, MassActionRejectReason,
-    MassActionReport, MassActionResponse, MassActionScope, NewOrder, OrdStatus, OrderId,
-    OrderRejectReason, OrderState, OrderStatusQuery, Price, Qty, Report, SessionSlot, Stamp,
-    SymbolId, TrdMatchId,
+    CancelReason, CancelReject, CancelRejectReason, ClOrdId, CommandKind, Event, ExecCanceled,
+    ExecId, ExecNew, ExecRejected, ExecReplaced, ExecRestated, ExecStatus, ExecTrade,
+    ExecTriggered, MassAction, MassActionRejectReason, MassActionReport, MassActionResponse,
+    MassActionScope, NewOrder, OrdStatus, OrderId, OrderRejectReason, OrderState, OrderStatusQuery,
+    Price, Qty, Report, SessionSlot, Stamp, SteeringReport, SteeringResult, SymbolId, TrdMatchId,
 };
 
 /// The machine's counters: the numbers given last.
@@ -27,12 +27,14 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    #[inline]
     fn exec(&mut self) -> ExecId {
         self.exec += 1;
         ExecId(self.exec)
     }
 
     /// The number of a new match.
+    #[inline]
     pub(crate) fn trd_match(&mut self) -> TrdMatchId {
         self.trd_match += 1;
         TrdMatchId(self.trd_match)
@@ -60,9 +62,12 @@ pub(crate) struct Shown<'a> {
     pub(crate) order: &'a Order,
     pub(crate) id: OrderId,
     pub(crate) symbol: SymbolId,
+    /// What is left of it, hidden quantity included.
+    pub(crate) open: Qty,
 }
 
 impl Shown<'_> {
+    #[inline]
     fn state(&self, leaves: Qty, status: OrdStatus, detail: u8) -> OrderState {
         OrderState {
             order_id: self.id,
@@ -70,13 +75,26 @@ impl Shown<'_> {
             price: self.order.price,
             qty: self.order.qty,
             leaves_qty: leaves,
-            cum_qty: self.order.cum(),
+            cum_qty: Qty(self.order.qty.0 - self.open.0),
             symbol: self.symbol,
             side: self.order.side,
             ord_status: status,
             detail,
             reserved: 0,
         }
+    }
+
+    /// The order as it stands.
+    #[inline]
+    fn now(&self, detail: u8) -> OrderState {
+        let status = if self.open == Qty(0) {
+            OrdStatus::Filled
+        } else if self.open == self.order.qty {
+            OrdStatus::New
+        } else {
+            OrdStatus::PartiallyFilled
+        };
+        self.state(self.open, status, detail)
     }
 }
 
@@ -96,6 +114,14 @@ pub(crate) enum Aggressor {
     No = b'N',
 }
 
+/// A command that steers the venue, as its answer needs it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Steered {
+    pub(crate) session: SessionSlot,
+    pub(crate) command: CommandKind,
+    pub(crate) request_id: u64,
+}
+
 /// Names in a cancel or replace, as its refusal shows them.
 #[derive(Clone, Copy)]
 pub(crate) struct Refused {
@@ -109,6 +135,7 @@ pub(crate) struct Refused {
 
 impl<'a, O: Outbox> Emit<'a, O> {
     /// For a record that is new: callers see to BURST free slots.
+    #[inline]
     pub(crate) fn begin(out: &'a mut O, counters: &'a mut Counters, stamp: Stamp) -> Self {
         Self { out, counters, stamp, room: BURST }
     }
@@ -128,13 +155,24 @@ impl<'a, O: Outbox> Emit<'a, O> {
         self.room >= reports
     }
 
+    /// Takes the room of so many reports for events.
+    pub(crate) fn spend(&mut self, reports: usize) {
+        self.room -= reports;
+    }
+
     /// Numbers the next match.
     pub(crate) fn trd_match(&mut self) -> TrdMatchId {
         self.counters.trd_match()
     }
 
+    #[inline]
     pub(crate) fn stamp(&self) -> Stamp {
         self.stamp
+    }
+
+    #[inline]
+    pub(crate) fn event(&mut self, event: Event) {
+        self.out.event(&Event { stamp: self.stamp, ..event });
     }
 
     #[inline]
@@ -144,15 +182,17 @@ impl<'a, O: Outbox> Emit<'a, O> {
         self.out.push(report);
     }
 
+    #[inline]
     pub(crate) fn accepted(&mut self, shown: Shown<'_>) {
-        let order = shown.state(shown.order.leaves, OrdStatus::New, 0);
+        let order = shown.now(0);
         let body = ExecNew { order, exec_id: self.counters.exec() };
         self.push(Report::exec_new(self.stamp, shown.order.session, &body));
     }
 
+    #[inline]
     pub(crate) fn trade(&mut self, shown: Shown<'_>, matched: Match, aggressor: Aggressor) {
         let body = ExecTrade {
-            order: shown.state(shown.order.leaves, shown.order.status(), aggressor as u8),
+            order: shown.now(aggressor as u8),
             exec_id: self.counters.exec(),
             last_px: matched.price,
             last_qty: matched.qty,
@@ -161,24 +201,53 @@ impl<'a, O: Outbox> Emit<'a, O> {
         self.push(Report::exec_trade(self.stamp, shown.order.session, &body));
     }
 
+    #[inline]
     pub(crate) fn replaced(&mut self, shown: Shown<'_>, orig_cl_ord_id: ClOrdId) {
-        let order = shown.state(shown.order.leaves, shown.order.status(), 0);
+        let order = shown.now(0);
         let body = ExecReplaced { order, exec_id: self.counters.exec(), orig_cl_ord_id };
         self.push(Report::exec_replaced(self.stamp, shown.order.session, &body));
     }
 
     /// `shown.order` as it was when it ended; the report says that nothing is left of it.
+    #[inline]
     pub(crate) fn canceled(
         &mut self,
         shown: Shown<'_>,
         reason: CancelReason,
         request_cl_ord_id: ClOrdId,
     ) {
-        let order = shown.state(Qty(0), OrdStatus::Canceled, reason.code());
+        let status = match reason {
+            CancelReason::Expired => OrdStatus::Expired,
+            _ => OrdStatus::Canceled,
+        };
+        let order = shown.state(Qty(0), status, reason.code());
         let body = ExecCanceled { order, exec_id: self.counters.exec(), request_cl_ord_id };
         self.push(Report::exec_canceled(self.stamp, shown.order.session, &body));
     }
 
+    pub(crate) fn triggered(&mut self, shown: Shown<'_>) {
+        let body = ExecTriggered { order: shown.now(0), exec_id: self.counters.exec() };
+        self.push(Report::exec_triggered(self.stamp, shown.order.session, &body));
+    }
+
+    pub(crate) fn restated(&mut self, shown: Shown<'_>) {
+        let body = ExecRestated { order: shown.now(0), exec_id: self.counters.exec() };
+        self.push(Report::exec_restated(self.stamp, shown.order.session, &body));
+    }
+
+    /// Answers a command that steers the venue.
+    pub(crate) fn steered(&mut self, to: Steered, result: SteeringResult, total_affected: u64) {
+        let body = SteeringReport {
+            request_id: to.request_id,
+            total_affected,
+            command: to.command.code(),
+            result,
+            reserved: [0; 6],
+        };
+        self.push(Report::steering(self.stamp, to.session, &body));
+    }
+
+    /// `asked` at the price at which it was refused.
     pub(crate) fn rejected(
         &mut self,
         session: SessionSlot,
@@ -251,7 +320,7 @@ impl<'a, O: Outbox> Emit<'a, O> {
 
     /// The order as it is.
     pub(crate) fn status(&mut self, shown: Shown<'_>) {
-        let order = shown.state(shown.order.leaves, shown.order.status(), 0);
+        let order = shown.now(0);
         self.push(Report::exec_status(self.stamp, shown.order.session, &ExecStatus { order }));
     }
 

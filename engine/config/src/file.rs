@@ -1,5 +1,6 @@
 //! The configuration file as it is written: names, defaults, nothing checked.
 
+use gavel_contract::BookPlan;
 use serde::Deserialize;
 
 macro_rules! section {
@@ -61,7 +62,23 @@ section!(Rings {
     executor_to_egress: usize = 32768,
     gateway_to_egress: usize = 8192,
 });
-section!(Book { orders_max: u32 = 1_048_576, levels_max: u32 = 16_384 });
+section!(Book {
+    orders_max: u32 = 1_048_576,
+    levels_max: u32 = 16_384,
+    symbols_max: u32 = BookPlan::SYMBOLS_MAX,
+    pages_max: u32 = BookPlan::PAGES_MAX,
+    accounts_max: u32 = BookPlan::ACCOUNTS_MAX,
+    positions_max: u32 = BookPlan::POSITIONS_MAX,
+});
+section!(Conventions {
+    refuse_replace_to_filled: bool = false,
+    refuse_replace_that_trades: bool = false,
+    requeue_on_decrease: bool = false,
+    iceberg_keeps_place: bool = false,
+    refuse_stop_beyond_last: bool = false,
+    market_rest_rests: bool = false,
+    post_only_on_entry_only: bool = false,
+});
 section!(
     /// The whole file. `symbol` is filled from default.toml if the file names none.
     File {
@@ -74,6 +91,7 @@ section!(
         reports: Reports = Reports::default(),
         rings: Rings = Rings::default(),
         book: Book = Book::default(),
+        conventions: Conventions = Conventions::default(),
         symbol: Vec<Symbol> = Vec::new(),
     }
 );
@@ -89,6 +107,20 @@ pub(crate) struct Symbol {
     pub(crate) price_min: String,
     pub(crate) price_max: String,
     pub(crate) qty_max: u64,
+    #[serde(default)]
+    pub(crate) qty_scale: u8,
+    #[serde(default = "allow")]
+    pub(crate) stp: String,
+    #[serde(default = "zero")]
+    pub(crate) protection: String,
+}
+
+fn allow() -> String {
+    "allow".into()
+}
+
+fn zero() -> String {
+    "0".into()
 }
 
 #[cfg(test)]

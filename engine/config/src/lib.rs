@@ -18,7 +18,7 @@ mod topology;
 pub use decimal::parse_decimal;
 pub use error::ConfigError;
 pub use keys::parse_keys;
-pub use settings::{DurableMode, HotAlloc, Settings};
+pub use settings::{DurableMode, HotAlloc, STP_NAMES, Settings};
 pub use topology::{AGENTS, Host, Idle, Tile, TileCpu, Topology};
 
 /// The manual: every key at its default.

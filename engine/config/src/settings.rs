@@ -1,14 +1,14 @@
 //! The checked configuration.
 
 use crate::error::{from_toml, line_of};
-use crate::file::{File, Symbol};
+use crate::file::{Conventions as RawConventions, File, Symbol};
 use crate::{ConfigError, DEFAULT_TOML, parse_decimal};
 use gavel_contract::{
-    AckRule, BookPlan, JournalPlan, Plan, ReportStorePlan, RetransmitPlan, RingPlan, SessionPlan,
-    SnapshotPlan, SymbolSpec,
+    AckRule, BookPlan, Conventions, JournalPlan, Plan, ReportStorePlan, RetransmitPlan, RingPlan,
+    SessionPlan, SnapshotPlan, SymbolSpec,
 };
 use gavel_types::limits::{BURST, GATEWAY_ROOM_MIN};
-use gavel_types::{Price, Qty, SymbolId};
+use gavel_types::{Price, Qty, StpInstruction, SymbolId};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -73,6 +73,16 @@ const MIB: usize = 1 << 20;
 const CHUNK_BYTES: usize = 64 << 10;
 /// Ten years.
 const IDLE_EXPIRY_S_MAX: u64 = 10 * 365 * 86_400;
+/// Most decimals of a quantity.
+const QTY_SCALE_MAX: u8 = 18;
+/// Names of what self-trade prevention can be for a symbol.
+pub const STP_NAMES: [(&str, StpInstruction); 5] = [
+    ("allow", StpInstruction::Allow),
+    ("cancel-aggressor", StpInstruction::CancelAggressor),
+    ("cancel-resting", StpInstruction::CancelResting),
+    ("cancel-both", StpInstruction::CancelBoth),
+    ("decrement", StpInstruction::Decrement),
+];
 /// Least depth of a ring that the gateway writes to.
 const GATEWAY_RING_MIN: usize = GATEWAY_ROOM_MIN.next_power_of_two();
 
@@ -369,11 +379,19 @@ impl Check<'_> {
             let what = format!("{id} is given twice");
             return Err(self.refuse("symbol", nth, "id", what, "Give every symbol its own id"));
         }
+        let book = &raw.book;
+        let range = |key, value, bounds| self.range(("book", key), value, bounds);
+        let symbols_min = symbols.len().max(1) as u32;
         Ok(BookPlan {
-            symbols,
-            orders_max: self.range(("book", "orders_max"), raw.book.orders_max, (1, 1 << 28))?,
-            levels_max: self.range(("book", "levels_max"), raw.book.levels_max, (1, 1 << 20))?,
+            orders_max: range("orders_max", book.orders_max, (1, 1 << 28))?,
+            levels_max: range("levels_max", book.levels_max, (1, 1 << 20))?,
             sessions_max,
+            symbols_max: range("symbols_max", book.symbols_max, (symbols_min, 1 << 16))?,
+            pages_max: range("pages_max", book.pages_max, (64, 1 << 26))?,
+            accounts_max: range("accounts_max", book.accounts_max, (0, 1 << 24))?,
+            positions_max: range("positions_max", book.positions_max, (0, 1 << 24))?,
+            conventions: conventions(&raw.conventions),
+            symbols,
         })
     }
 
@@ -387,6 +405,18 @@ impl Check<'_> {
             })
         };
         let tick = price("tick", &raw.tick)?;
+        if raw.qty_scale > QTY_SCALE_MAX {
+            let fix = format!("It must lie between 0 and {QTY_SCALE_MAX}");
+            return Err(refuse("qty_scale", format!("is {}", raw.qty_scale), &fix));
+        }
+        let stp = STP_NAMES.iter().find(|(name, _)| *name == raw.stp).ok_or_else(|| {
+            let names: Vec<&str> = STP_NAMES.iter().map(|(name, _)| *name).collect();
+            refuse("stp", format!("is {:?}", raw.stp), &format!("Choose {}", names.join(", ")))
+        })?;
+        let protection = parse_decimal(&raw.protection).ok_or_else(|| {
+            let fix = "Write a decimal number of at most nine decimals, in quotes; 0 for none";
+            refuse("protection", format!("is {:?}", raw.protection), fix)
+        })?;
         let spec = SymbolSpec {
             symbol: SymbolId(raw.id),
             name: raw.name.clone(),
@@ -395,6 +425,9 @@ impl Check<'_> {
             price_min: price("price_min", &raw.price_min)?,
             price_max: price("price_max", &raw.price_max)?,
             qty_max: Qty(raw.qty_max),
+            qty_scale: raw.qty_scale,
+            stp: stp.1,
+            protection,
         };
         let whole = |bound: Price| bound.0 % tick.0 == 0;
         if !whole(spec.price_min) || !whole(spec.price_max) || spec.price_min > spec.price_max {
@@ -416,6 +449,18 @@ impl Check<'_> {
     }
 }
 
+fn conventions(raw: &RawConventions) -> Conventions {
+    Conventions {
+        refuse_replace_to_filled: raw.refuse_replace_to_filled,
+        refuse_replace_that_trades: raw.refuse_replace_that_trades,
+        requeue_on_decrease: raw.requeue_on_decrease,
+        iceberg_keeps_place: raw.iceberg_keeps_place,
+        refuse_stop_beyond_last: raw.refuse_stop_beyond_last,
+        market_rest_rests: raw.market_rest_rests,
+        post_only_on_entry_only: raw.post_only_on_entry_only,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -430,7 +475,7 @@ mod tests {
     }
 
     /// (text, line, part of the message)
-    const WRONG: [(&str, Option<usize>, &str); 1 + 14 + 3] = [
+    const WRONG: [(&str, Option<usize>, &str); 1 + 14 + 8] = [
         ("[node]\ndata_dirr = 'x'", Some(2), "unknown field `data_dirr`"),
         ("[rings]\n\nexecutor_to_egress = 1000", Some(3), "such as 1024"),
         ("[orders]\nlisten = 'localhost'", Some(2), "not an address"),
@@ -463,7 +508,60 @@ mod tests {
             Some(4),
             "positive decimal",
         ),
+        ("[book]\nsymbols_max = 3", Some(2), "between 4 and"),
+        ("[book]\npages_max = 63", Some(2), "between 64 and"),
+        (
+            "[[symbol]]\nid=1\nname='A'\ntick='1'\nlot=1\nprice_min='1'\n\
+             price_max='10'\nqty_max=5\nqty_scale=19",
+            Some(9),
+            "between 0 and 18",
+        ),
+        (
+            "[[symbol]]\nid=1\nname='A'\ntick='1'\nlot=1\nprice_min='1'\n\
+             price_max='10'\nqty_max=5\nstp='default'",
+            Some(9),
+            "Choose allow, cancel-aggressor,",
+        ),
+        (
+            "[[symbol]]\nid=1\nname='A'\ntick='1'\nlot=1\nprice_min='1'\n\
+             price_max='10'\nqty_max=5\nprotection='-1'",
+            Some(9),
+            "0 for none",
+        ),
     ];
+
+    #[test]
+    fn what_the_machine_is_told_comes_from_the_file() {
+        let settings = Settings::parse(
+            "my.toml",
+            "[book]\nsymbols_max=5\npages_max=70\naccounts_max=0\npositions_max=9\n\
+             [conventions]\niceberg_keeps_place=true\n\
+             [[symbol]]\nid=1\nname='A'\ntick='0.5'\nlot=1\nprice_min='1'\n\
+             price_max='10'\nqty_max=5\nqty_scale=8\nstp='decrement'\nprotection='0.25'",
+        );
+        let book = settings.unwrap().plan.book;
+        assert_eq!((book.symbols_max, book.pages_max), (5, 70));
+        assert_eq!((book.accounts_max, book.positions_max), (0, 9));
+        let expected = Conventions { iceberg_keeps_place: true, ..Conventions::default() };
+        assert_eq!(book.conventions, expected);
+        let symbol = &book.symbols[0];
+        assert_eq!((symbol.qty_scale, symbol.stp), (8, StpInstruction::Decrement));
+        assert_eq!(symbol.protection, Price(250_000_000));
+    }
+
+    #[test]
+    fn what_is_left_out_is_what_logs_without_it_were_written_under() {
+        let book = Settings::embedded().plan.book;
+        assert_eq!(book.symbols_max, BookPlan::SYMBOLS_MAX);
+        assert_eq!(book.pages_max, BookPlan::PAGES_MAX);
+        assert_eq!(book.accounts_max, BookPlan::ACCOUNTS_MAX);
+        assert_eq!(book.positions_max, BookPlan::POSITIONS_MAX);
+        assert_eq!(book.conventions, Conventions::default());
+        for symbol in &book.symbols {
+            assert_eq!((symbol.qty_scale, symbol.stp), (0, StpInstruction::Allow));
+            assert_eq!(symbol.protection, Price(0));
+        }
+    }
 
     #[test]
     fn what_is_wrong_is_named_with_its_line_and_a_way_out() {

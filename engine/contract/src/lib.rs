@@ -24,10 +24,10 @@ mod transport;
 pub use agent::{Agent, Clock, Now};
 pub use credentials::{SessionKey, Verifier};
 pub use files::{Codec, FileInfo, FileName, FileStore};
-pub use machine::{BadState, Machine, Outbox, Progress, StateSink, StateSource};
+pub use machine::{BadState, EVENTS_PER_REPORT, Machine, Outbox, Progress, StateSink, StateSource};
 pub use plan::{
-    AckRule, BookPlan, JournalPlan, MemoryLine, Plan, ReportStorePlan, RetransmitPlan, RingPlan,
-    SessionPlan, SnapshotPlan, SymbolSpec,
+    AckRule, BookPlan, Conventions, JournalPlan, MemoryLine, Plan, ReportStorePlan, RetransmitPlan,
+    RingPlan, SessionPlan, SnapshotPlan, SymbolSpec,
 };
 pub use storage::{
     BufferId, LogDone, LogReader, LogStore, LogWrite, SegmentInfo, SegmentNo, StoreFault,

@@ -1,6 +1,6 @@
 //! A deterministic state machine and the place it writes its reports to.
 
-use gavel_types::{CancelReason, LogRecord, Report, SessionSlot, Stamp};
+use gavel_types::{CancelReason, Event, LogRecord, Nanos, Report, SessionSlot, Stamp};
 
 /// Whether a machine finished with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,19 @@ pub trait Outbox {
     /// # Panics
     /// If there is no free slot: machines check [`Outbox::free`] first.
     fn push(&mut self, report: Report);
+
+    /// Whether events are kept. If not, none are made.
+    const KEEPS_EVENTS: bool = false;
+
+    /// Appends an event. A machine makes at most [`EVENTS_PER_REPORT`] for each slot that
+    /// [`Outbox::free`] promised.
+    fn event(&mut self, event: &Event) {
+        let _ = event;
+    }
 }
+
+/// Most events that go with one free slot of an [`Outbox`].
+pub const EVENTS_PER_REPORT: usize = 4;
 
 /// Where a machine's state goes, piece by piece.
 pub trait StateSink {
@@ -64,6 +76,14 @@ pub trait Machine {
     /// Applies one record.
     fn apply(&mut self, record: &LogRecord, out: &mut impl Outbox) -> Progress;
 
+    /// Takes note of a record that the machine is not shown: its time is that of the stamp from
+    /// here on, and what is due by then ends, as [`Machine::apply`] does before all else. Takes as
+    /// much room as a record, and pauses and resumes like one.
+    fn advance(&mut self, stamp: Stamp, out: &mut impl Outbox) -> Progress {
+        let _ = (stamp, out);
+        Progress::Done
+    }
+
     /// Goes on with the record that paused.
     ///
     /// # Panics
@@ -84,6 +104,12 @@ pub trait Machine {
     #[inline]
     fn expect(&self, records: &[LogRecord]) {
         let _ = records;
+    }
+
+    /// When something becomes due by itself, as a time of the log: a record with this stamp or a
+    /// later one ends it (see [`Machine::advance`]). The highest time there is if nothing does.
+    fn due(&self) -> Nanos {
+        Nanos(u64::MAX)
     }
 
     /// Live orders of a session.

@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use gavel_types::{Price, Qty, SymbolId};
+use gavel_types::{Price, Qty, StpInstruction, SymbolId};
 
 /// When an order counts as acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,31 @@ pub struct SymbolSpec {
     pub price_max: Price,
     /// Largest quantity of one order.
     pub qty_max: Qty,
+    /// A quantity of 1 is 10^-scale units of the instrument, at most 18.
+    pub qty_scale: u8,
+    /// What an order's own default of self-trade prevention means; not Default itself.
+    pub stp: StpInstruction,
+    /// How far from the other side's best a market order trades; 0 for any distance.
+    pub protection: Price,
+}
+
+/// Where venues differ, and Gavel can do either. The defaults are Gavel's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Conventions {
+    /// A replace to no more than has filled is refused; else it cancels the order.
+    pub refuse_replace_to_filled: bool,
+    /// A replace that would trade at once is refused; else it trades.
+    pub refuse_replace_that_trades: bool,
+    /// A replace to less goes to the end of its queue; else it keeps its place.
+    pub requeue_on_decrease: bool,
+    /// What an iceberg displays anew keeps its place; else it goes to the end of the queue.
+    pub iceberg_keeps_place: bool,
+    /// A stop order whose price was reached before it came is refused; else it triggers at once.
+    pub refuse_stop_beyond_last: bool,
+    /// What is left of a market order rests at the price of its last trade; else it is cancelled.
+    pub market_rest_rests: bool,
+    /// A post-only order that is replaced may trade; else a replace that would trade is refused.
+    pub post_only_on_entry_only: bool,
 }
 
 /// Sizes of the machine.
@@ -41,6 +66,46 @@ pub struct BookPlan {
     pub levels_max: u32,
     /// Most sessions that can have orders: their slots are below this. As in [`SessionPlan`].
     pub sessions_max: u32,
+    /// Most symbols, those that commands add included.
+    pub symbols_max: u32,
+    /// Most pages of 64 neighbouring prices, all sides of all symbols together.
+    pub pages_max: u32,
+    /// Most accounts that have limits of risk.
+    pub accounts_max: u32,
+    /// Most positions (an account in a symbol) that are counted.
+    pub positions_max: u32,
+    /// Where venues differ.
+    pub conventions: Conventions,
+}
+
+impl BookPlan {
+    /// `symbols_max` of a configuration that does not say. This and the next three stand in the
+    /// digest of every log that was written without saying: they never change.
+    pub const SYMBOLS_MAX: u32 = 1_024;
+    /// `pages_max` of a configuration that does not say: the pages of the deepest books that four
+    /// symbols can have within 16,384 levels a side; 37 MB.
+    pub const PAGES_MAX: u32 = 131_072;
+    /// `accounts_max` of a configuration that does not say.
+    pub const ACCOUNTS_MAX: u32 = 1_024;
+    /// `positions_max` of a configuration that does not say.
+    pub const POSITIONS_MAX: u32 = 16_384;
+
+    /// Sizes that follow from the number of orders, for whoever has no reason to choose others:
+    /// no symbol, the levels and pages that so many orders can need, few accounts.
+    #[must_use]
+    pub fn for_orders(orders_max: u32) -> Self {
+        Self {
+            symbols: Vec::new(),
+            orders_max,
+            levels_max: orders_max,
+            sessions_max: 16,
+            symbols_max: 16,
+            pages_max: orders_max.saturating_mul(2).clamp(64, 1 << 20),
+            accounts_max: 64,
+            positions_max: 256,
+            conventions: Conventions::default(),
+        }
+    }
 }
 
 /// Sizes and times of sessions.

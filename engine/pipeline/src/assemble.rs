@@ -9,10 +9,11 @@
 //! Not here: threads.
 
 use crate::authenticator::AuthenticatorLinks;
+use crate::configuration::configuration;
 use crate::egress::{Egress, EgressStart};
 use crate::executor::Executor;
 use crate::gateway::Gateway;
-use crate::restart::{Loaded, Restart, StartRefusal, configuration, load};
+use crate::restart::{Loaded, Restart, StartRefusal, load};
 use crate::sequencer::{LogEnd, Sequencer};
 use crate::shadow::{Shadow, ShadowNews, ShadowPorts};
 use crate::snapshot::CHUNK_BYTES;

@@ -13,6 +13,7 @@ extern crate alloc;
 mod assemble;
 mod authenticator;
 mod batch;
+mod configuration;
 mod connection;
 mod egress;
 mod executor;
@@ -33,6 +34,7 @@ mod wires;
 
 pub use assemble::{Assembled, Assembly, Handles, Ports, SINGLE_NODE_TERM, assemble};
 pub use authenticator::{Authenticator, AuthenticatorLinks, CLAIMS_PER_CYCLE};
+pub use configuration::configuration;
 pub use connection::{FromAuthenticator, FromEgress, ToAuthenticator, ToEgress};
 pub use egress::{
     Egress, EgressLinks, EgressStart, FetchLinks, REPORTS_PER_CYCLE, REQUESTS_PER_CYCLE,
@@ -45,7 +47,7 @@ pub use gateway::{
 #[cfg(feature = "mutate")]
 pub use mutation::Mutation;
 pub use replicator::{FromReplicator, ReplicatorLinks};
-pub use restart::{Loaded, PassedOver, Restart, StartRefusal, StartTimes, configuration, load};
+pub use restart::{Loaded, PassedOver, Restart, StartRefusal, StartTimes, load};
 pub use sequencer::{COMMANDS_PER_CYCLE, LogEnd, Sequencer, SequencerLinks};
 pub use shadow::{
     BLOCKS_PER_CYCLE, FETCHES_PER_CYCLE, NEWS_MAX, Shadow, ShadowCounts, ShadowLinks, ShadowNews,

@@ -16,13 +16,13 @@
 //! Not here: the log's own decisions (the journal), what is stored of reports (the shadow).
 
 use crate::batch::Batch;
+use crate::configuration::configuration;
 use crate::session::Sessioned;
 use crate::snapshot::{self, BadSnapshot};
 use alloc::vec::Vec;
 use gavel_contract::{Clock, Codec, FileStore, LogReader, Machine, Outbox, Plan, StoreFault};
 use gavel_journal::recovery::{self, LogPoint, Recovered, Refusal};
 use gavel_types::{Body, Index, LogRecord, Nanos};
-use xxhash_rust::xxh3::Xxh3Default;
 
 /// A snapshot that was not used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -225,31 +225,11 @@ impl core::fmt::Display for StartRefusal {
                 "record {index} of the log was written with other instruments or limits \
                  ({logged:016x}) than this start was given ({given:016x}): replayed with these, \
                  orders could end differently from what clients were told. Start with the \
-                 [[symbol]] list, the [book] section and sessions.sessions_max of before, or with \
-                 an empty data directory"
+                 [[symbol]] list, the [book] and [conventions] sections and sessions.sessions_max \
+                 of before, or with an empty data directory"
             ),
         }
     }
 }
 
 impl core::error::Error for StartRefusal {}
-
-/// Digest of whatever the machine's answers depend on beside the log.
-#[must_use]
-pub fn configuration(plan: &Plan) -> u64 {
-    let mut hash = Xxh3Default::new();
-    for number in [plan.book.orders_max, plan.book.levels_max, plan.session.sessions_max] {
-        hash.update(&number.to_le_bytes());
-    }
-    for spec in &plan.book.symbols {
-        hash.update(&spec.symbol.0.to_le_bytes());
-        for number in [spec.tick.0, spec.price_min.0, spec.price_max.0] {
-            hash.update(&number.to_le_bytes());
-        }
-        for number in [spec.lot.0, spec.qty_max.0] {
-            hash.update(&number.to_le_bytes());
-        }
-    }
-    // 0 stands for "not said".
-    hash.digest().max(1)
-}

@@ -39,8 +39,9 @@ impl Throttle {
         self.full_at.capacity() * size_of::<Nanos>()
     }
 
-    /// True if the message is one too many. Whoever wants out gets out: cancels and mass actions
-    /// pass, and cost nothing; so does what is refused already.
+    /// True if the message is one too many. Whoever wants out gets out: cancels, reduces and mass
+    /// actions pass, and cost nothing; so do kill switches and phases, which stop others, and what
+    /// is refused already.
     #[inline]
     pub(crate) fn refuses(&mut self, now: Nanos, command: &Command) -> bool {
         if self.full_at.is_empty() {
@@ -53,6 +54,9 @@ impl Throttle {
                     | CommandKind::Replace
                     | CommandKind::MarketData
                     | CommandKind::OrderStatus
+                    | CommandKind::DefineSymbol
+                    | CommandKind::SetBands
+                    | CommandKind::SetRisk
             )
         );
         counts && !self.take(now, command.session)

@@ -7,9 +7,8 @@
 use crate::limits::COMMAND_BODY_BYTES;
 use crate::order::code;
 use crate::{
-    Account, BusinessRejectReason, ClOrdId, ConnId, DisconnectCause, Index, MassActionScope,
-    MassActionType, MdReqId, Nanos, OrdType, OrderId, Price, Qty, ReportNo, Role, SeqNo,
-    SessionSlot, SessionUuid, Side, StpInstruction, SymbolId, Term, TerminationCode, TimeInForce,
+    Account, ClOrdId, MassActionScope, MassActionType, MdReqId, Nanos, OrdType, OrderId, Price,
+    Qty, SeqNo, SessionSlot, Side, StpInstruction, SymbolId, TimeInForce,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
@@ -44,6 +43,18 @@ code! {
         MassAction = 20,
         /// OrderStatusRequest.
         OrderStatus = 21,
+        /// OrderReduceRequest.
+        Reduce = 22,
+        /// SecurityDefinitionRequest: adds a symbol, or changes one.
+        DefineSymbol = 32,
+        /// SecurityStatusRequest: moves a symbol to a phase.
+        SetPhase = 33,
+        /// PriceBandsRequest.
+        SetBands = 34,
+        /// PartyRiskLimitsRequest.
+        SetRisk = 35,
+        /// PartyActionRequest: a kill switch.
+        Kill = 36,
     }
 }
 
@@ -89,114 +100,14 @@ macro_rules! body {
     };
 }
 
-body! {
-    /// A leader begins its term on this node.
-    AdminStart {
-        /// Process incarnation of the node that began.
-        incarnation: u64,
-        /// Digest of what the machine's answers depend on beside the log: instruments and sizes. A
-        /// node with another must not replay this log; 0 = not said.
-        configuration: u64,
-        /// A session without connection and live orders is forgotten after so long (ms); 0 = never.
-        /// From this record on: it is in the log, so that it may change between two starts.
-        idle_expiry_ms: u64,
-    }
-}
-body! {
-    /// FIXP Negotiate: the session id is to be known from here on.
-    NegotiateSession {
-        /// The client's name for the session.
-        uuid: SessionUuid,
-        /// Where the answer goes.
-        conn: ConnId,
-        /// The client's timestamp (UTC), echoed.
-        timestamp: Nanos,
-        /// Key that proved who asks, 0 if none was asked for.
-        key_id: u64,
-        /// What that key may do.
-        role: Role,
-        /// Zero.
-        reserved: [u8; 7],
-    }
-}
-body! {
-    /// FIXP Establish: the session is to be bound to this connection.
-    EstablishSession {
-        /// The session.
-        uuid: SessionUuid,
-        /// The connection.
-        conn: ConnId,
-        /// The client's timestamp (UTC), echoed.
-        timestamp: Nanos,
-        /// Number of the first message that the client will send.
-        next_seq: SeqNo,
-        /// Last report that the client has: its term, 0 if none.
-        last_term: Term,
-        /// Last report that the client has: its index, 0 if none.
-        last_index: Index,
-        /// Last report that the client has: its number, 0 if none.
-        last_number: ReportNo,
-        /// Keep-alive interval that the client asks for (ms).
-        keepalive_ms: u32,
-        /// Cancel-on-disconnect type (0 = off).
-        cod_type: u8,
-        /// What the key may do.
-        role: Role,
-        /// Zero.
-        reserved: [u8; 2],
-        /// Cancel-on-disconnect window (ms).
-        cod_window_ms: u64,
-        /// Key that proved who asks, 0 if none was asked for.
-        key_id: u64,
-    }
-}
-body! {
-    /// The session's connection is gone.
-    DisconnectSession {
-        /// The connection that was bound, or waited to be.
-        conn: ConnId,
-        /// Why, for the log.
-        cause: DisconnectCause,
-        /// What the client is told, if it can still be told.
-        code: TerminationCode,
-        /// What the client said, if `cause` is that it terminated.
-        said: TerminationCode,
-        /// Zero.
-        reserved: [u8; 5],
-    }
-}
-body! {
-    /// FIXP FinishedSending: the client will send no more application messages.
-    FinishSending {
-        /// The connection that carries the session.
-        conn: ConnId,
-        /// Number of the client's last message; those before it that never came are burnt.
-        last_seq: SeqNo,
-    }
-}
-body! {
-    /// The client opened its flow beyond the expected number: `client_seq` up to `until` (not
-    /// included) are skipped, and burnt for ever.
-    SkipSequence {
-        /// First number that is not skipped.
-        until: SeqNo,
-    }
-}
-body! {
-    /// An application message that the gateway could not turn into a command.
-    RejectedMessage {
-        /// Template that the client sent.
-        ref_template: u16,
-        /// Why (tag 380).
-        reason: BusinessRejectReason,
-        /// Zero.
-        reserved: u8,
-        /// Tag that is wrong (tag 371), 0 if none in particular.
-        ref_tag: u32,
-        /// ClOrdID or MDReqID of the message (tag 379), 0 if it could not be read.
-        ref_id: u64,
-    }
-}
+mod session;
+mod steering;
+pub use session::{
+    AdminStart, DisconnectSession, EstablishSession, FinishSending, NegotiateSession,
+    RejectedMessage, SkipSequence,
+};
+pub use steering::{DefineSymbol, Kill, SetBands, SetPhase, SetRisk};
+
 body! {
     /// NewOrderSingle (D).
     NewOrder {
@@ -228,10 +139,13 @@ body! {
         time_in_force: TimeInForce,
         /// Tag 2964.
         stp: StpInstruction,
-        /// Tag 18: bit set of our own, 0 if none.
+        /// Tag 18: bit set of our own ([`crate::exec_inst`]), 0 if none.
         exec_inst: u8,
         /// Zero.
         reserved: [u8; 3],
+        /// Tag 152 (CashOrderQty) of a fill-or-kill market order: the most that a buy may cost, the
+        /// least that a sale must bring, in units of 10^-9 of the quote currency; 0 if none.
+        budget: u64,
     }
 }
 body! {
@@ -270,8 +184,32 @@ body! {
         side: Side,
         /// Tag 59.
         time_in_force: TimeInForce,
+        /// Tag 18: [`crate::exec_inst::REQUEUE`] or 0.
+        exec_inst: u8,
         /// Zero.
-        reserved: [u8; 2],
+        reserved: u8,
+        /// Tag 99 of a stop order that was not triggered; 0 leaves it as it is.
+        stop_px: Price,
+    }
+}
+body! {
+    /// OrderReduceRequest: less of an order is left from here on; it keeps its place. Names the
+    /// order by OrderID if not 0, else by OrigClOrdID.
+    ReduceOrder {
+        /// Tag 11: name of this request.
+        cl_ord_id: ClOrdId,
+        /// Tag 41.
+        orig_cl_ord_id: ClOrdId,
+        /// Tag 37; 0 if the order is named by `orig_cl_ord_id`.
+        order_id: OrderId,
+        /// By how much; what is not left any more cannot be taken away.
+        by: Qty,
+        /// Tag 48.
+        symbol: SymbolId,
+        /// Tag 54.
+        side: Side,
+        /// Zero.
+        reserved: [u8; 3],
     }
 }
 body! {
@@ -353,6 +291,18 @@ pub enum Body<'a> {
     MassAction(&'a MassAction),
     /// OrderStatusRequest.
     OrderStatus(&'a OrderStatusQuery),
+    /// OrderReduceRequest.
+    Reduce(&'a ReduceOrder),
+    /// SecurityDefinitionRequest.
+    DefineSymbol(&'a DefineSymbol),
+    /// SecurityStatusRequest.
+    SetPhase(&'a SetPhase),
+    /// PriceBandsRequest.
+    SetBands(&'a SetBands),
+    /// PartyRiskLimitsRequest.
+    SetRisk(&'a SetRisk),
+    /// PartyActionRequest.
+    Kill(&'a Kill),
 }
 
 macro_rules! constructors {
@@ -394,6 +344,18 @@ constructors! {
     mass_action(MassAction, MassAction),
     /// OrderStatusRequest.
     order_status(OrderStatus, OrderStatusQuery),
+    /// OrderReduceRequest.
+    reduce(Reduce, ReduceOrder),
+    /// SecurityDefinitionRequest.
+    define_symbol(DefineSymbol, DefineSymbol),
+    /// SecurityStatusRequest.
+    set_phase(SetPhase, SetPhase),
+    /// PriceBandsRequest.
+    set_bands(SetBands, SetBands),
+    /// PartyRiskLimitsRequest.
+    set_risk(SetRisk, SetRisk),
+    /// PartyActionRequest.
+    kill(Kill, Kill),
 }
 
 impl Command {
@@ -421,6 +383,7 @@ impl Command {
     /// # Errors
     /// [`BadCommand`] if the kind is unknown or a field is outside its enumeration; that is a log
     /// of another version, or a bug: no client input reaches this unchecked.
+    #[inline]
     pub fn parse(&self) -> Result<Body<'_>, BadCommand> {
         let bad = BadCommand { kind: self.kind };
         macro_rules! view {
@@ -445,6 +408,12 @@ impl Command {
             CommandKind::MarketData => view!(MarketData, MarketDataQuery),
             CommandKind::MassAction => view!(MassAction, MassAction),
             CommandKind::OrderStatus => view!(OrderStatus, OrderStatusQuery),
+            CommandKind::Reduce => view!(Reduce, ReduceOrder),
+            CommandKind::DefineSymbol => view!(DefineSymbol, DefineSymbol),
+            CommandKind::SetPhase => view!(SetPhase, SetPhase),
+            CommandKind::SetBands => view!(SetBands, SetBands),
+            CommandKind::SetRisk => view!(SetRisk, SetRisk),
+            CommandKind::Kill => view!(Kill, Kill),
         }
     }
 }

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod command;
+mod event;
 pub mod limits;
 mod number;
 mod order;
@@ -20,17 +21,20 @@ mod report;
 mod session;
 
 pub use command::{
-    AdminStart, BadCommand, Body, CancelOrder, Command, CommandKind, DisconnectSession,
-    EstablishSession, FinishSending, MarketDataQuery, MassAction, NegotiateSession, NewOrder,
-    OrderStatusQuery, RejectedMessage, ReplaceOrder, SkipSequence,
+    AdminStart, BadCommand, Body, CancelOrder, Command, CommandKind, DefineSymbol,
+    DisconnectSession, EstablishSession, FinishSending, Kill, MarketDataQuery, MassAction,
+    NegotiateSession, NewOrder, OrderStatusQuery, ReduceOrder, RejectedMessage, ReplaceOrder,
+    SetBands, SetPhase, SetRisk, SkipSequence,
 };
+pub use event::{Event, EventKind};
 pub use number::{
     Account, ClOrdId, ConnId, ExecId, Index, MdReqId, Nanos, OrderId, Price, Qty, ReportNo, SeqNo,
     SessionSlot, SessionUuid, SymbolId, Term, TrdMatchId,
 };
 pub use order::{
-    MassActionRejectReason, MassActionResponse, MassActionScope, MassActionType, OrdStatus,
-    OrdType, Side, StpInstruction, TimeInForce,
+    BandAction, KillAction, KillScope, MassActionRejectReason, MassActionResponse, MassActionScope,
+    MassActionType, OrdStatus, OrdType, RiskScope, Side, SteeringResult, StpInstruction,
+    TimeInForce, TradingPhase, exec_inst,
 };
 pub use reason::{
     BusinessRejectReason, CancelReason, CancelRejectReason, DisconnectCause,
@@ -39,9 +43,10 @@ pub use reason::{
 pub use record::{LogRecord, Stamp};
 pub use report::{
     BadReport, BusinessReject, CancelReject, ConnectionClosed, EstablishmentAccepted,
-    EstablishmentRefused, ExecCanceled, ExecNew, ExecRejected, ExecReplaced, ExecStatus, ExecTrade,
-    FlowFinished, MarketDataPart, MassActionReport, MdLevel, NegotiationAccepted,
-    NegotiationRefused, NotAppliedRange, OrderState, Report, ReportBody, ReportKind,
+    EstablishmentRefused, ExecCanceled, ExecNew, ExecRejected, ExecReplaced, ExecRestated,
+    ExecStatus, ExecTrade, ExecTriggered, FlowFinished, MarketDataPart, MassActionReport, MdLevel,
+    NegotiationAccepted, NegotiationRefused, NotAppliedRange, OrderState, Report, ReportBody,
+    ReportKind, SteeringReport,
 };
 pub use session::{
     AckRuleCode, ExecType, FlowType, Identity, IntakeReason, IntakeState, RetransmitRejectCode,

@@ -21,6 +21,7 @@ macro_rules! code {
 
             /// The value with this code, if there is one.
             #[must_use]
+            #[inline]
             pub const fn from_code(code: u8) -> Option<Self> {
                 $(if code == Self::$variant as u8 { return Some(Self::$variant); })+
                 None
@@ -28,6 +29,7 @@ macro_rules! code {
 
             /// The code on the wire.
             #[must_use]
+            #[inline]
             pub const fn code(self) -> u8 { self as u8 }
         }
     };
@@ -62,6 +64,10 @@ code! {
         Market = b'1',
         /// Trades at its price or better.
         Limit = b'2',
+        /// A market order once the last trade reaches its stop price.
+        Stop = b'3',
+        /// A limit order once the last trade reaches its stop price.
+        StopLimit = b'4',
     }
 }
 
@@ -74,6 +80,10 @@ code! {
         Gtc = b'1',
         /// Immediate or cancel.
         Ioc = b'3',
+        /// Fill or kill: whole at once, or not at all.
+        Fok = b'4',
+        /// Good till date: until its ExpireTime.
+        Gtd = b'6',
     }
 }
 
@@ -96,10 +106,124 @@ code! {
 }
 
 code! {
-    /// Tag 2964 (SelfMatchPreventionInstruction), chosen by the aggressor.
+    /// Tag 2964 (SelfMatchPreventionInstruction), chosen by the aggressor: what happens where it
+    /// would trade with an order of its own.
     StpInstruction {
-        /// No self-trade prevention asked for.
-        Off = 0,
+        /// What the symbol says.
+        Default = 0,
+        /// The aggressor's rest is cancelled ("cancel newest").
+        CancelAggressor = 1,
+        /// The resting order is cancelled ("cancel oldest").
+        CancelResting = 2,
+        /// Both are.
+        CancelBoth = 3,
+        /// Both are made smaller by what they would have traded.
+        Decrement = 4,
+        /// They trade.
+        Allow = 5,
+    }
+}
+
+/// Bits of tag 18 (ExecInst), as a set of our own.
+pub mod exec_inst {
+    /// Never trades on entry: refused if it would.
+    pub const POST_ONLY: u8 = 1;
+    /// Never trades on entry: its price is set one tick short of the other side's best if it would.
+    pub const POST_ONLY_SLIDE: u8 = 2;
+    /// Trades whole or not at all, but may wait for it.
+    pub const ALL_OR_NONE: u8 = 4;
+    /// In a replace: goes to the end of its queue even if it might keep its place.
+    pub const REQUEUE: u8 = 8;
+}
+
+code! {
+    /// Tag 326 (SecurityTradingStatus): what may happen in a symbol now. FIX's codes where it has
+    /// one.
+    TradingPhase {
+        /// Orders may only end.
+        Halt = 2,
+        /// Continuous trading.
+        Continuous = 17,
+        /// Orders may only end; day orders have ended.
+        Closed = 18,
+        /// Orders are collected.
+        PreOpen = 21,
+        /// Orders are collected for the opening's uncross.
+        OpeningAuction = 22,
+        /// Orders are collected for the closing's uncross.
+        ClosingAuction = 100,
+    }
+}
+
+impl TradingPhase {
+    /// True if orders come to rest without trading.
+    #[must_use]
+    pub const fn is_collecting(self) -> bool {
+        matches!(self, Self::PreOpen | Self::OpeningAuction | Self::ClosingAuction)
+    }
+}
+
+code! {
+    /// What happens when a price leaves its band.
+    BandAction {
+        /// What would leave it is refused, or cancelled if it is under way.
+        Reject = 0,
+        /// That, and the symbol's trading halts.
+        Halt = 1,
+    }
+}
+
+code! {
+    /// Whom limits of risk are for.
+    RiskScope {
+        /// One account.
+        Account = 1,
+        /// One session, by its slot.
+        Session = 2,
+    }
+}
+
+code! {
+    /// Whom a kill switch is for.
+    KillScope {
+        /// Everybody.
+        Venue = 0,
+        /// One account.
+        Account = 1,
+        /// One session, by its slot.
+        Session = 2,
+        /// One symbol.
+        Symbol = 3,
+    }
+}
+
+code! {
+    /// Tag 2329 (PartyActionType): what a kill switch does.
+    KillAction {
+        /// New orders are refused, and all live ones are cancelled.
+        Suspend = 0,
+        /// New orders are refused.
+        HaltTrading = 1,
+        /// The switch is taken back.
+        Reinstate = 2,
+    }
+}
+
+code! {
+    /// How a command that steers the venue was answered.
+    SteeringResult {
+        /// It was done.
+        Done = 0,
+        /// There is no such symbol.
+        UnknownSymbol = 1,
+        /// There is no such session.
+        UnknownSession = 2,
+        /// A value is outside its range, or contradicts another one.
+        ValueIncorrect = 3,
+        /// What it would change may change only while the symbol has no live order.
+        OrdersLive = 4,
+        /// There is no room for another symbol, or account.
+        NoRoom = 5,
     }
 }
 

@@ -8,8 +8,12 @@ code! {
     OrderRejectReason {
         /// The symbol is not traded here.
         UnknownSymbol = 1,
+        /// The symbol's phase does not allow it.
+        ExchangeClosed = 2,
         /// The order exceeds a limit of the symbol.
         OrderExceedsLimit = 3,
+        /// Its ExpireTime has passed.
+        TooLateToEnter = 4,
         /// No live order of the session has that name (answers OrderStatusRequest).
         UnknownOrder = 5,
         /// ClOrdID names a live order of this session.
@@ -18,12 +22,36 @@ code! {
         UnsupportedOrderCharacteristic = 11,
         /// Quantity is zero, above the symbol's limit or not a multiple of the lot.
         IncorrectQuantity = 13,
+        /// Price is outside the symbol's price band.
+        PriceExceedsBand = 16,
         /// Price is outside the symbol's limits or not a multiple of the tick.
         InvalidPriceIncrement = 18,
         /// The book has no room for another order or level.
         BookFull = 100,
         /// A market order met an empty book.
         NoLiquidity = 101,
+        /// A fill-or-kill order cannot fill now, or not within its budget.
+        FillOrKill = 102,
+        /// A post-only order would trade.
+        PostOnly = 103,
+        /// Less than MinQty can trade now.
+        MinQty = 104,
+        /// A kill switch is on.
+        Killed = 110,
+        /// More orders a second than allowed.
+        RiskRate = 111,
+        /// A larger quantity than allowed.
+        RiskQty = 112,
+        /// A larger notional than allowed.
+        RiskNotional = 113,
+        /// More live orders than allowed.
+        RiskOpenOrders = 114,
+        /// The position could become larger than allowed.
+        RiskPosition = 115,
+        /// Price is further from the market than allowed.
+        RiskCollar = 116,
+        /// The same order was entered a moment ago.
+        RiskDuplicate = 117,
     }
 }
 
@@ -44,6 +72,26 @@ code! {
         BookFull = 101,
         /// Symbol or side contradicts the order named.
         Mismatch = 102,
+        /// The symbol's phase does not allow it.
+        ExchangeClosed = 103,
+        /// Price is outside the symbol's price band.
+        PriceExceedsBand = 104,
+        /// The combination of fields is not supported.
+        Unsupported = 105,
+        /// A post-only order would trade.
+        PostOnly = 106,
+        /// A kill switch is on.
+        Killed = 110,
+        /// More orders a second than allowed.
+        RiskRate = 111,
+        /// A larger quantity than allowed.
+        RiskQty = 112,
+        /// A larger notional than allowed.
+        RiskNotional = 113,
+        /// The position could become larger than allowed.
+        RiskPosition = 115,
+        /// Price is further from the market than allowed.
+        RiskCollar = 116,
     }
 }
 
@@ -60,6 +108,20 @@ code! {
         MassAction = 3,
         /// The session lost its connection, and had asked for this.
         CancelOnDisconnect = 4,
+        /// It would have traded with an order of its own.
+        SelfTrade = 5,
+        /// Its time in force ended (OrdStatus is Expired).
+        Expired = 6,
+        /// A stop order that was triggered could not fill or kill.
+        FillOrKill = 7,
+        /// A stop order that was triggered met an empty book.
+        NoLiquidity = 8,
+        /// Its next trade would have left the price band.
+        PriceBand = 9,
+        /// A kill switch.
+        Killed = 10,
+        /// A stop order that was triggered found no room to rest.
+        BookFull = 11,
     }
 }
 

@@ -4,7 +4,9 @@ use crate::{Command, Index, Nanos, Term};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Place and time that the sequencer gave a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Stamp {
     /// Position in the log.

@@ -8,7 +8,7 @@ use crate::{
     Account, BusinessRejectReason, CancelReason, CancelRejectReason, ClOrdId, ExecId,
     MassActionRejectReason, MassActionResponse, MassActionScope, MassActionType, MdReqId,
     OrdStatus, OrderId, OrderRejectReason, Price, Qty, ReportNo, SeqNo, SessionSlot, Side, Stamp,
-    SymbolId, TrdMatchId,
+    SteeringResult, SymbolId, TrdMatchId,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
@@ -49,6 +49,12 @@ code! {
         MassAction = 23,
         /// ExecutionReport, ExecType Order Status.
         Status = 24,
+        /// ExecutionReport, ExecType Triggered.
+        Triggered = 25,
+        /// ExecutionReport, ExecType Restated.
+        Restated = 26,
+        /// SteeringReport: answers a command that steers the venue.
+        Steering = 27,
     }
 }
 
@@ -296,6 +302,41 @@ body! {
     }
 }
 
+body! {
+    /// ExecutionReport Triggered: a stop order's stop price was reached.
+    ExecTriggered {
+        /// The order.
+        order: OrderState,
+        /// Tag 17.
+        exec_id: ExecId,
+    }
+}
+body! {
+    /// ExecutionReport Restated: there is less of an order than was asked for, since it would have
+    /// traded with one of its own.
+    ExecRestated {
+        /// The order as it is now.
+        order: OrderState,
+        /// Tag 17.
+        exec_id: ExecId,
+    }
+}
+body! {
+    /// SteeringReport: how a command that steers the venue was answered.
+    SteeringReport {
+        /// The request's name.
+        request_id: u64,
+        /// Orders that ended by it.
+        total_affected: u64,
+        /// A [`crate::CommandKind`] code: what was asked for.
+        command: u8,
+        /// How it was answered.
+        result: SteeringResult,
+        /// Zero.
+        reserved: [u8; 6],
+    }
+}
+
 /// A report's body, typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportBody<'a> {
@@ -333,6 +374,12 @@ pub enum ReportBody<'a> {
     MassAction(&'a MassActionReport),
     /// ExecutionReport, ExecType Order Status.
     Status(&'a ExecStatus),
+    /// ExecutionReport Triggered.
+    Triggered(&'a ExecTriggered),
+    /// ExecutionReport Restated.
+    Restated(&'a ExecRestated),
+    /// SteeringReport.
+    Steering(&'a SteeringReport),
 }
 
 macro_rules! constructors {
@@ -340,6 +387,7 @@ macro_rules! constructors {
         impl Report {
             $($(#[$doc])*
             #[must_use]
+            #[inline]
             pub fn $fn_name(stamp: Stamp, session: SessionSlot, body: &$body) -> Self {
                 Self::from_parts(ReportKind::$kind, stamp, session, body.as_bytes())
             })+
@@ -395,9 +443,16 @@ constructors! {
     mass_action(MassAction, MassActionReport),
     /// ExecutionReport, ExecType Order Status.
     exec_status(Status, ExecStatus),
+    /// ExecutionReport Triggered.
+    exec_triggered(Triggered, ExecTriggered),
+    /// ExecutionReport Restated.
+    exec_restated(Restated, ExecRestated),
+    /// SteeringReport.
+    steering(Steering, SteeringReport),
 }
 
 impl Report {
+    #[inline]
     fn from_parts(kind: ReportKind, stamp: Stamp, session: SessionSlot, body: &[u8]) -> Self {
         let mut report = Self {
             stamp,

@@ -32,6 +32,10 @@ code! {
         Trade = b'F',
         /// Nothing happened: how the order stands.
         OrderStatus = b'I',
+        /// A stop order's stop price was reached.
+        Triggered = b'L',
+        /// There is less of the order than was asked for.
+        Restated = b'D',
     }
 }
 
@@ -56,14 +60,16 @@ code! {
 }
 
 code! {
-    /// What the holder of a key may do. Zero is what everybody may do where no keys are configured,
-    /// and what a log says that was written before there were any.
+    /// What the holder of a key may do. Zero is the role of everybody where no keys are configured,
+    /// and what a log says that was written before there were any: whoever has it without a key
+    /// (key 0) may steer the venue as well, since there is nobody else who could.
     Role {
         /// Everything that a trading session does.
         Trade = 0,
         /// Ask, not trade: MarketDataRequest and OrderStatusRequest.
         Read = 1,
-        /// What trade may; reserved for commands that steer the venue, of which there are none yet.
+        /// What trade may, and steer the venue: symbols, phases, bands, limits of risk, kill
+        /// switches.
         Admin = 2,
     }
 }
@@ -75,6 +81,15 @@ impl Role {
         match self {
             Self::Trade | Self::Admin => true,
             Self::Read => false,
+        }
+    }
+
+    /// True if a key with it may steer the venue.
+    #[must_use]
+    pub const fn may_steer(self) -> bool {
+        match self {
+            Self::Admin => true,
+            Self::Trade | Self::Read => false,
         }
     }
 }

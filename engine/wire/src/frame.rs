@@ -14,7 +14,7 @@
 //! Source: SOFH 1.0; SBE 1.0, message structure.
 
 use crate::server::MAX_SERVER_FRAME_BYTES;
-use crate::template::{Block, Template};
+use crate::template::{Block, Grown, Template};
 use zerocopy::byteorder::{big_endian, little_endian};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -22,7 +22,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub const SCHEMA_ID: u16 = 18262;
 
 /// Version of the schema that this build speaks.
-pub const SCHEMA_VERSION: u16 = 0;
+pub const SCHEMA_VERSION: u16 = 1;
 
 /// SOFH encoding type of SBE 1.0, little endian.
 pub const ENCODING_SBE_LE: u16 = 0xEB50;
@@ -173,6 +173,24 @@ impl<'a> Frame<'a> {
             return Err(BlockFault::Long);
         }
         self.view_with_groups()
+    }
+
+    /// The root block of a template that has grown: what a sender of version 0 does not say is
+    /// absent.
+    pub(crate) fn view_grown<T: Grown>(&self) -> Result<T, BlockFault> {
+        if self.version > 0 {
+            return self.view().copied();
+        }
+        match self.block.len() {
+            _ if !self.groups.is_empty() => Err(BlockFault::Long),
+            bytes if bytes < T::FIRST_BYTES => Err(BlockFault::Short),
+            bytes if bytes > T::FIRST_BYTES => Err(BlockFault::Long),
+            bytes => {
+                let mut block = T::absent();
+                block.as_mut_bytes()[..bytes].copy_from_slice(self.block);
+                Ok(block)
+            }
+        }
     }
 
     /// The root block of a template whose groups the caller reads.

@@ -40,6 +40,8 @@ pub struct TemplateLayout {
     pub id: u16,
     /// Bytes of the root block.
     pub block_bytes: usize,
+    /// Bytes that it had in the first version with this template.
+    pub first_bytes: usize,
     /// Fields of the root block.
     pub fields: &'static [Field],
     /// Groups that follow it, in order.

@@ -1,14 +1,16 @@
 //! The messages as they lie on the wire: one struct for each template, without padding.
 //!
 //! Inputs -> outputs: none; layouts only.
-//! Invariants: alignment 1, no padding, sizes equal to the schema's blockLength.
+//! Invariants: alignment 1, no padding, sizes equal to the schema's blockLength; templates grow at
+//! their end only.
 //! Limits: none.
 //! Not here: meaning; `client` and `server` turn these into the vocabulary and back.
 //! Source: `schema/gavel.xml`, which explains every field.
 
 use crate::layout::{Field, GroupLayout, TemplateLayout};
+use gavel_types::Price;
 use zerocopy::little_endian::{I64, U16, U32, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// Anything that can be laid over bytes.
 pub(crate) trait Block: FromBytes + IntoBytes + Immutable + KnownLayout + Unaligned {}
@@ -18,6 +20,14 @@ impl<T: FromBytes + IntoBytes + Immutable + KnownLayout + Unaligned> Block for T
 pub(crate) trait Template: Block {
     /// SBE template id.
     const ID: u16;
+    /// Length of the block in version 0, if the template has grown since; else its length.
+    const FIRST_BYTES: usize;
+}
+
+/// A template that has grown since version 0.
+pub(crate) trait Grown: Template + Copy {
+    /// A block whose newer fields say nothing: what an older sender means by not having them.
+    fn absent() -> Self;
 }
 
 /// What a field's type says of the fields inside it.
@@ -55,16 +65,20 @@ macro_rules! block {
 }
 
 macro_rules! templates {
-    ($($(#[$doc:meta])* $id:literal $name:ident($bytes:literal) $fields:tt
-        $([$($group:literal: $entry:ty),+])?;)+) => {
+    ($($(#[$doc:meta])* $id:literal $name:ident($bytes:literal $(, once $first:literal)?)
+        $fields:tt $([$($group:literal: $entry:ty),+])?;)+) => {
         $(block! { $(#[$doc])* $name($bytes) $fields }
-        impl Template for $name { const ID: u16 = $id; })+
+        impl Template for $name {
+            const ID: u16 = $id;
+            const FIRST_BYTES: usize = [$($first,)? $bytes][0];
+        })+
 
         /// Every template, in ascending order of its number.
         pub const TEMPLATES: &[TemplateLayout] = &[$(TemplateLayout {
             name: stringify!($name),
             id: $id,
             block_bytes: $bytes,
+            first_bytes: <$name as Template>::FIRST_BYTES,
             fields: <$name as Parts>::FIELDS,
             groups: &[$($(GroupLayout {
                 name: $group,
@@ -224,7 +238,7 @@ templates! {
     22 Challenge(32) {
         nonce: [u8; 32],
     };
-    100 NewOrderSingle(85) {
+    100 NewOrderSingle(93, once 85) {
         cl_ord_id: U64,
         security_id: U32,
         side: u8,
@@ -241,6 +255,7 @@ templates! {
         account: U32,
         smp_instruction: u8,
         transact_time: U64,
+        cash_order_qty: U64,
     };
     101 OrderCancelRequest(29) {
         cl_ord_id: U64,
@@ -249,7 +264,7 @@ templates! {
         security_id: U32,
         side: u8,
     };
-    102 OrderCancelReplaceRequest(46) {
+    102 OrderCancelReplaceRequest(55, once 46) {
         cl_ord_id: U64,
         orig_cl_ord_id: U64,
         order_id: U64,
@@ -258,6 +273,8 @@ templates! {
         security_id: U32,
         side: u8,
         time_in_force: u8,
+        exec_inst: u8,
+        stop_px: I64,
     };
     103 OrderMassActionRequest(19) {
         cl_ord_id: U64,
@@ -277,6 +294,14 @@ templates! {
         md_req_id: U64,
         security_id: U32,
         market_depth: u8,
+    };
+    106 OrderReduceRequest(37) {
+        cl_ord_id: U64,
+        orig_cl_ord_id: U64,
+        order_id: U64,
+        reduce_qty: U64,
+        security_id: U32,
+        side: u8,
     };
     110 ExecutionReportNew(113) {
         common: Common,
@@ -346,6 +371,78 @@ templates! {
         order: OrderBlock,
         ord_rej_reason: u8,
     };
+    122 ExecutionReportTriggered(113) {
+        common: Common,
+        order: OrderBlock,
+    };
+    123 ExecutionReportRestated(113) {
+        common: Common,
+        order: OrderBlock,
+    };
+    124 SteeringReport(69) {
+        common: Common,
+        request_id: U64,
+        total_affected_orders: U64,
+        ref_msg_type: U16,
+        steering_result: u8,
+    };
+    130 SecurityDefinitionRequest(62) {
+        security_req_id: U64,
+        security_id: U32,
+        tick_increment: I64,
+        start_tick_price_range: I64,
+        end_tick_price_range: I64,
+        round_lot: U64,
+        max_trade_vol: U64,
+        market_protection: I64,
+        qty_scale: u8,
+        smp_instruction: u8,
+    };
+    131 SecurityStatusRequest(21) {
+        security_status_req_id: U64,
+        security_id: U32,
+        security_trading_status: u8,
+        trading_reference_price: I64,
+    };
+    132 PriceBandsRequest(37) {
+        price_bands_req_id: U64,
+        security_id: U32,
+        low_limit_price: I64,
+        high_limit_price: I64,
+        dynamic_band: I64,
+        band_action: u8,
+    };
+    133 PartyRiskLimitsRequest(61) {
+        risk_limit_request_id: U64,
+        risk_scope: u8,
+        risk_target: U32,
+        order_qty_max: U64,
+        notional_max: U64,
+        position_max: U64,
+        price_collar: I64,
+        open_orders_max: U32,
+        order_rate: U32,
+        order_burst: U32,
+        duplicate_window: U32,
+    };
+    134 PartyActionRequest(14) {
+        party_action_request_id: U64,
+        kill_scope: u8,
+        party_action_type: u8,
+        kill_target: U32,
+    };
+}
+
+impl Grown for NewOrderSingle {
+    fn absent() -> Self {
+        Self::new_zeroed()
+    }
+}
+
+impl Grown for OrderCancelReplaceRequest {
+    fn absent() -> Self {
+        Self { stop_px: Price::NULL.0.into(), ..Self::new_zeroed() }
+    }
 }
 
 /// First template id that is an application message.

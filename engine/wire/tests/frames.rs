@@ -3,12 +3,15 @@
 
 mod samples;
 
-use gavel_types::{BusinessRejectReason, Price, RejectedMessage};
+use gavel_types::{BusinessRejectReason, NewOrder, Price, RejectedMessage, ReplaceOrder};
 use gavel_wire::client::{self, Application, ClientMessage, DecodeFault};
 use gavel_wire::frame::{
-    Frame, FrameFault, MAX_CLIENT_FRAME_BYTES, PREAMBLE_BYTES, split, split_server,
+    Frame, FrameFault, MAX_CLIENT_FRAME_BYTES, PREAMBLE_BYTES, SCHEMA_VERSION, split, split_server,
 };
+use gavel_wire::layout::TEMPLATES;
 use gavel_wire::server::{self, MAX_SERVER_FRAME_BYTES};
+
+const NEWER: u16 = SCHEMA_VERSION + 1;
 
 type Split = fn(&[u8]) -> Result<Option<Frame<'_>>, FrameFault>;
 
@@ -107,6 +110,10 @@ fn decode_client(bytes: &[u8]) -> Result<ClientMessage, DecodeFault> {
     client::decode(&split(bytes).unwrap().unwrap())
 }
 
+fn is_refused(message: &ClientMessage) -> bool {
+    matches!(message, ClientMessage::Application(Application::Refused(_)))
+}
+
 fn reason_of(message: ClientMessage) -> BusinessRejectReason {
     match message {
         ClientMessage::Application(Application::Refused(refused)) => refused.reason,
@@ -119,9 +126,9 @@ fn a_newer_client_may_say_more_and_an_equal_one_may_not() {
     for (name, message) in samples::client_messages() {
         let frame = samples::client_frame(&message, samples::NOTE_TIME).unwrap();
         let block_bytes = frame.len() - PREAMBLE_BYTES;
-        let newer = resized(&frame, block_bytes + 5, 1);
+        let newer = resized(&frame, block_bytes + 5, NEWER);
         assert_eq!(decode_client(&newer), Ok(message), "{name}");
-        let equal = resized(&frame, block_bytes + 5, 0);
+        let equal = resized(&frame, block_bytes + 5, SCHEMA_VERSION);
         let mut grouped = frame.clone();
         grouped.push(0);
         grouped[3] += 1;
@@ -144,7 +151,7 @@ fn a_block_that_is_too_short_is_refused_whatever_the_version() {
     for (name, message) in samples::client_messages() {
         let frame = samples::client_frame(&message, samples::NOTE_TIME).unwrap();
         for block_bytes in 0..frame.len() - PREAMBLE_BYTES {
-            for version in [0, 1] {
+            for version in [SCHEMA_VERSION, NEWER] {
                 let outcome = decode_client(&resized(&frame, block_bytes, version));
                 match message {
                     ClientMessage::Application(_) => {
@@ -158,13 +165,57 @@ fn a_block_that_is_too_short_is_refused_whatever_the_version() {
     }
 }
 
+/// What a sender of version 0 sends has the length that the template had then, whatever it has now.
+#[test]
+fn a_block_of_version_0_has_the_length_of_version_0() {
+    use BusinessRejectReason::{ConditionallyRequiredFieldMissing as Missing, Other};
+    for (name, message) in samples::client_messages() {
+        let frame = samples::client_frame(&message, samples::NOTE_TIME).unwrap();
+        let template = u16::from_le_bytes([frame[8], frame[9]]);
+        let layout = TEMPLATES.iter().find(|layout| layout.id == template).unwrap();
+        for block_bytes in 0..layout.block_bytes + 3 {
+            let outcome = decode_client(&resized(&frame, block_bytes, 0));
+            let is_application = matches!(message, ClientMessage::Application(_));
+            let short = match block_bytes.cmp(&layout.first_bytes) {
+                std::cmp::Ordering::Less => Some(Missing),
+                std::cmp::Ordering::Equal => None,
+                std::cmp::Ordering::Greater => Some(Other),
+            };
+            match short {
+                Some(reason) if is_application => {
+                    assert_eq!(reason_of(outcome.unwrap()), reason, "{name}: {block_bytes}");
+                }
+                Some(_) => assert_eq!(outcome, Err(DecodeFault::Size { template }), "{name}"),
+                None => assert!(outcome.is_ok_and(|message| !is_refused(&message)), "{name}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn what_version_0_does_not_say_is_absent() {
+    let order = Application::NewOrder(samples::budget_order());
+    let frame = samples::client_frame(&ClientMessage::Application(order), samples::NOTE_TIME);
+    let older = resized(&frame.unwrap(), 85, 0);
+    let expected = NewOrder { budget: 0, ..samples::budget_order() };
+    let expected = ClientMessage::Application(Application::NewOrder(expected));
+    assert_eq!(decode_client(&older), Ok(expected));
+
+    let replace = Application::Replace(samples::replace_of_stop());
+    let frame = samples::client_frame(&ClientMessage::Application(replace), samples::NOTE_TIME);
+    let older = resized(&frame.unwrap(), 46, 0);
+    let expected = ReplaceOrder { exec_inst: 0, stop_px: Price(0), ..samples::replace_of_stop() };
+    let expected = ClientMessage::Application(Application::Replace(expected));
+    assert_eq!(decode_client(&older), Ok(expected));
+}
+
 #[test]
 fn a_newer_server_may_say_more_in_blocks_and_entries() {
     for (name, frame) in samples::server_frames() {
         let block_bytes = usize::from(u16::from_le_bytes([frame[6], frame[7]]));
-        let newer = resized(&frame, block_bytes + 3, 1);
+        let newer = resized(&frame, block_bytes + 3, NEWER);
         assert_eq!(samples::decode_server(&newer), samples::decode_server(&frame), "{name}");
-        let equal = resized(&frame, block_bytes + 3, 0);
+        let equal = resized(&frame, block_bytes + 3, SCHEMA_VERSION);
         let frame = split_server(&equal).unwrap().unwrap();
         assert!(matches!(server::decode(&frame), Err(DecodeFault::Size { .. })), "{name}");
     }
@@ -211,10 +262,10 @@ fn market_data(version: u16, entry_bytes: u16, (bids, asks): (u16, u16)) -> Vec<
 
 #[test]
 fn a_side_has_at_most_64_levels_however_short_the_other() {
-    let full = market_data(0, 16, (64, 64));
+    let full = market_data(SCHEMA_VERSION, 16, (64, 64));
     assert!(server::decode(&split_server(&full).unwrap().unwrap()).is_ok());
     for sides in [(65, 63), (63, 65), (0, 65)] {
-        let frame = market_data(0, 16, sides);
+        let frame = market_data(SCHEMA_VERSION, 16, sides);
         let outcome = server::decode(&split_server(&frame).unwrap().unwrap());
         assert_eq!(outcome, Err(DecodeFault::Size { template: 120 }), "{sides:?}");
     }
@@ -222,7 +273,7 @@ fn a_side_has_at_most_64_levels_however_short_the_other() {
 
 #[test]
 fn entries_of_a_newer_server_are_read_by_their_own_length() {
-    let frame = market_data(1, 21, (3, 2));
+    let frame = market_data(NEWER, 21, (3, 2));
     let server::ServerMessage::Sequenced(message) = samples::decode_server(&frame) else {
         panic!("market data is sequenced");
     };
@@ -267,22 +318,22 @@ fn nothing_that_an_order_asks_for_is_left_out_in_silence() {
         ((12, &[0][..]), (Missing, 54)),
         ((12, b"5"), (Bad, 54)),
         ((13, &[0]), (Missing, 40)),
-        ((13, b"3"), (Bad, 40)),
+        ((13, b"5"), (Bad, 40)),
+        ((13, b"3"), (Bad, 44)),     // a Stop, and yet a price
+        ((13, b"4"), (Missing, 99)), // a StopLimit without StopPx
         ((14, &[0]), (Missing, 59)),
-        ((14, b"6"), (Bad, 59)),
-        ((15, &[1]), (Bad, 18)),
+        ((14, b"2"), (Bad, 59)),
         ((16, no_price), (Missing, 44)),
         ((24, null), (Missing, 38)),
-        ((32, one), (Bad, 99)),
-        ((40, one), (Bad, 110)),
-        ((48, one), (Bad, 1138)),
-        ((56, one), (Bad, 126)),
-        ((64, one), (Bad, 2362)),
-        ((76, &[1]), (Bad, 2964)),
+        ((76, &[6]), (Bad, 2964)),
     ] {
         assert_refused(limit, (at, with), answer);
     }
     assert_refused(market, (16, one), (Bad, 44));
+    assert_refused(market, (13, b"3"), (Missing, 99));
+    let stop = ClientMessage::Application(Application::NewOrder(samples::stop_limit_order()));
+    assert_refused(stop, (16, no_price), (Missing, 44));
+    assert_refused(stop, (32, no_price), (Missing, 99));
 }
 
 #[test]
@@ -303,16 +354,25 @@ fn nothing_that_a_request_asks_for_is_left_out_in_silence() {
         assert_refused(cancel, (at, with), answer);
     }
     let replace = ClientMessage::Application(Application::Replace(samples::replace()));
-    let no_price = &Price::NULL.0.to_le_bytes()[..];
     for ((at, with), answer) in [
         ((0, zero), (Missing, 11)),
-        ((24, no_price), (Missing, 44)),
         ((32, null), (Missing, 38)),
         ((40, &null[..4]), (Missing, 48)),
         ((44, b"0"), (Bad, 54)),
-        ((45, b"4"), (Bad, 59)),
+        ((45, b"2"), (Bad, 59)),
+        ((47, zero), (Bad, 99)), // 0 is how a command says that there is none
     ] {
         assert_refused(replace, (at, with), answer);
+    }
+    let reduce = ClientMessage::Application(Application::Reduce(samples::reduce()));
+    for ((at, with), answer) in [
+        ((0, zero), (Missing, 11)),
+        ((8, zero), (Missing, 41)),
+        ((24, null), (Missing, 20041)),
+        ((32, &null[..4]), (Missing, 48)),
+        ((36, b"0"), (Bad, 54)),
+    ] {
+        assert_refused(reduce, (at, with), answer);
     }
     let query = ClientMessage::Application(Application::MarketData(samples::market_data_query()));
     for ((at, with), answer) in [
@@ -354,6 +414,46 @@ fn nothing_that_a_mass_action_or_a_status_asks_for_is_left_out_in_silence() {
 }
 
 #[test]
+fn nothing_that_steers_the_venue_is_left_out_in_silence() {
+    use BusinessRejectReason::{
+        ConditionallyRequiredFieldMissing as Missing, ValueIncorrect as Bad,
+    };
+    let (zero, null) = (&[0; 8][..], &[0xFF; 8][..]);
+    let no_price = &Price::NULL.0.to_le_bytes()[..];
+    let define = Application::DefineSymbol(samples::define_symbol());
+    let phase = Application::SetPhase(samples::set_phase());
+    let bands = Application::SetBands(samples::set_bands());
+    let risk = Application::SetRisk(samples::set_risk());
+    let kill = Application::Kill(samples::kill());
+    for (message, (at, with), answer) in [
+        (define, (0, zero), (Missing, 320)),
+        (define, (8, &null[..4]), (Missing, 48)),
+        (define, (12, no_price), (Missing, 1208)),
+        (define, (20, no_price), (Missing, 1206)),
+        (define, (28, no_price), (Missing, 1207)),
+        (define, (36, null), (Missing, 561)),
+        (define, (44, null), (Missing, 1140)),
+        (define, (52, no_price), (Missing, 20043)),
+        (define, (61, &[6]), (Bad, 2964)),
+        (phase, (0, null), (Missing, 324)),
+        (phase, (8, &null[..4]), (Missing, 48)),
+        (phase, (12, &[1]), (Bad, 326)),
+        (bands, (0, zero), (Missing, 20044)),
+        (bands, (12, no_price), (Missing, 1148)),
+        (bands, (28, no_price), (Missing, 20045)),
+        (bands, (36, &[2]), (Bad, 20046)),
+        (risk, (0, zero), (Missing, 1666)),
+        (risk, (8, &[0]), (Bad, 20047)),
+        (risk, (37, no_price), (Missing, 20052)),
+        (kill, (0, zero), (Missing, 2328)),
+        (kill, (8, &[4]), (Bad, 20057)),
+        (kill, (9, &[3]), (Bad, 2329)),
+    ] {
+        assert_refused(ClientMessage::Application(message), (at, with), answer);
+    }
+}
+
+#[test]
 fn templates_of_nobody_and_of_the_other_side() {
     let (_, mut frame) = samples::client_frames().remove(0);
     for template in 0..=u16::MAX {
@@ -365,7 +465,7 @@ fn templates_of_nobody_and_of_the_other_side() {
                 assert_eq!(outcome, Err(DecodeFault::Size { template }));
             }
             (0..100, outcome) => assert_eq!(outcome, Err(DecodeFault::Template { template })),
-            (100..=105, outcome) => {
+            (100..=106 | 130..=134, outcome) => {
                 assert_eq!(reason_of(outcome.unwrap()), BusinessRejectReason::Other);
             }
             (_, outcome) => {

@@ -8,7 +8,7 @@ use bolero::{TypeGenerator, check};
 use gavel_types::*;
 use gavel_wire::acceptor::{Acceptor, Close, Limits, REFUSALS_MAX, SEQ_MAX, Verdict};
 use gavel_wire::client::{self, Application, ClientMessage, Credentials, Establish};
-use gavel_wire::frame::{PREAMBLE_BYTES, split, split_server};
+use gavel_wire::frame::{PREAMBLE_BYTES, SCHEMA_VERSION, split, split_server};
 use gavel_wire::server;
 
 /// A sample with some bytes changed: valid enough to get far, wrong enough to matter.
@@ -60,7 +60,7 @@ fn try_client(bytes: &[u8]) -> bool {
     let Some(again) = samples::client_frame(&message, Nanos(u64::from_le_bytes(note))) else {
         return false;
     };
-    if frame.version == 0 {
+    if frame.version == SCHEMA_VERSION {
         assert_eq!(again, &bytes[..frame.whole_bytes], "{message:?}");
     }
     assert_eq!(samples::decode_client(&again), message);
@@ -71,7 +71,7 @@ fn try_server(bytes: &[u8]) -> bool {
     let Ok(Some(frame)) = split_server(bytes) else { return false };
     let Ok(message) = server::decode(&frame) else { return false };
     let again = samples::server_frame(&message);
-    if frame.version == 0 {
+    if frame.version == SCHEMA_VERSION {
         assert_eq!(again, &bytes[..frame.whole_bytes], "{message:?}");
     }
     true
@@ -87,7 +87,8 @@ fn fuzz_bytes() {
 
 #[test]
 fn fuzz_client_decode() {
-    let frames = samples::client_frames();
+    let older = samples::older_client_frames();
+    let frames: Vec<_> = samples::client_frames().into_iter().chain(older).collect();
     assert!(frames.iter().all(|(_, bytes)| try_client(bytes)), "samples are understood");
     check!().with_type::<Spoilt>().for_each(|spoilt| {
         try_client(&spoilt.bytes(&frames));

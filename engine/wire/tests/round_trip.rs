@@ -34,7 +34,29 @@ fn level() -> impl Strategy<Value = MdLevel> {
 }
 
 fn application() -> impl Strategy<Value = Application> {
-    prop_oneof![new_order(), cancel(), replace(), mass_action(), order_status(), market_data()]
+    prop_oneof![
+        3 => new_order(),
+        1 => cancel(),
+        2 => replace(),
+        1 => reduce(),
+        1 => mass_action(),
+        1 => order_status(),
+        1 => market_data(),
+        1 => define_symbol(),
+        1 => set_phase(),
+        1 => set_bands(),
+        1 => set_risk(),
+        1 => kill(),
+    ]
+}
+
+/// A price, or none.
+fn maybe_price() -> impl Strategy<Value = Price> {
+    prop_oneof![Just(Price::NULL), price()]
+}
+
+fn quantity() -> impl Strategy<Value = Qty> {
+    (0..u64::MAX).prop_map(Qty)
 }
 
 /// A side's code, or 0 for both.
@@ -77,24 +99,41 @@ fn order_status() -> impl Strategy<Value = Application> {
 }
 
 fn new_order() -> impl Strategy<Value = Application> {
-    let codes = (select(Side::ALL), select(OrdType::ALL), select(TimeInForce::ALL));
-    let rest = (name(), price(), 0..u64::MAX, symbol(), any::<u32>());
-    (codes, rest).prop_map(
-        |((side, ord_type, time_in_force), (cl_ord_id, price, qty, symbol, account))| {
-            let price = if ord_type == OrdType::Market { Price::NULL } else { price };
-            Application::NewOrder(NewOrder {
-                cl_ord_id: ClOrdId(cl_ord_id),
-                price,
-                qty: Qty(qty),
-                symbol,
-                account: Account(account),
-                side,
-                ord_type,
-                time_in_force,
-                ..samples::new_order()
-            })
-        },
-    )
+    let codes = (
+        select(Side::ALL),
+        select(OrdType::ALL),
+        select(TimeInForce::ALL),
+        select(StpInstruction::ALL),
+        any::<u8>(),
+    );
+    let prices = (price(), price(), maybe_price());
+    let rest = (name(), quantity(), symbol(), any::<u32>());
+    (codes, prices, rest, any::<[u64; 5]>()).prop_map(|(codes, prices, rest, n)| {
+        let (side, ord_type, time_in_force, stp, exec_inst) = codes;
+        let (limit, stop_px, any_stop_px) = prices;
+        let (cl_ord_id, qty, symbol, account) = rest;
+        let is_priced = matches!(ord_type, OrdType::Limit | OrdType::StopLimit);
+        let is_stop = matches!(ord_type, OrdType::Stop | OrdType::StopLimit);
+        Application::NewOrder(NewOrder {
+            cl_ord_id: ClOrdId(cl_ord_id),
+            price: if is_priced { limit } else { Price::NULL },
+            qty,
+            min_qty: Qty(n[0]),
+            display_qty: Qty(n[1]),
+            stop_px: if is_stop { stop_px } else { any_stop_px },
+            expire_time: Nanos(n[2]),
+            stp_id: n[3],
+            symbol,
+            account: Account(account),
+            side,
+            ord_type,
+            time_in_force,
+            stp,
+            exec_inst,
+            reserved: [0; 3],
+            budget: n[4],
+        })
+    })
 }
 
 fn cancel() -> impl Strategy<Value = Application> {
@@ -114,20 +153,119 @@ fn cancel() -> impl Strategy<Value = Application> {
 
 fn replace() -> impl Strategy<Value = Application> {
     let names = (name(), any::<u64>(), name(), symbol());
-    let rest = (price(), 0..u64::MAX, select(Side::ALL), select(TimeInForce::ALL));
-    (names, rest).prop_map(
-        |((cl_ord_id, orig, order_id, symbol), (price, qty, side, time_in_force))| {
+    let rest = (maybe_price(), quantity(), select(Side::ALL), select(TimeInForce::ALL));
+    (names, rest, any::<u8>(), price()).prop_map(
+        |(
+            (cl_ord_id, orig, order_id, symbol),
+            (price, qty, side, time_in_force),
+            inst,
+            stop_px,
+        )| {
             Application::Replace(ReplaceOrder {
                 cl_ord_id: ClOrdId(cl_ord_id),
                 orig_cl_ord_id: ClOrdId(orig),
                 order_id: OrderId(order_id),
                 price,
-                qty: Qty(qty),
+                qty,
                 symbol,
                 side,
                 time_in_force,
-                reserved: [0; 2],
+                exec_inst: inst,
+                reserved: 0,
+                stop_px,
             })
+        },
+    )
+}
+
+fn reduce() -> impl Strategy<Value = Application> {
+    (name(), any::<u64>(), name(), quantity(), symbol(), select(Side::ALL)).prop_map(
+        |(cl_ord_id, orig, order_id, by, symbol, side)| {
+            Application::Reduce(ReduceOrder {
+                cl_ord_id: ClOrdId(cl_ord_id),
+                orig_cl_ord_id: ClOrdId(orig),
+                order_id: OrderId(order_id),
+                by,
+                symbol,
+                side,
+                reserved: [0; 3],
+            })
+        },
+    )
+}
+
+fn define_symbol() -> impl Strategy<Value = Application> {
+    let prices = (price(), price(), price(), price());
+    let rest = (quantity(), quantity(), symbol(), any::<u8>(), select(StpInstruction::ALL));
+    (name(), prices, rest).prop_map(|(request_id, prices, (lot, qty_max, symbol, scale, stp))| {
+        let (tick, price_min, price_max, protection) = prices;
+        Application::DefineSymbol(DefineSymbol {
+            request_id,
+            tick,
+            price_min,
+            price_max,
+            lot,
+            qty_max,
+            protection,
+            symbol,
+            qty_scale: scale,
+            stp,
+            reserved: [0; 2],
+        })
+    })
+}
+
+fn set_phase() -> impl Strategy<Value = Application> {
+    (name(), maybe_price(), symbol(), select(TradingPhase::ALL)).prop_map(
+        |(request_id, reference, symbol, phase)| {
+            let reserved = [0; 3];
+            Application::SetPhase(SetPhase { request_id, reference, symbol, phase, reserved })
+        },
+    )
+}
+
+fn set_bands() -> impl Strategy<Value = Application> {
+    let prices = (price(), maybe_price(), price());
+    (name(), prices, symbol(), select(BandAction::ALL)).prop_map(
+        |(request_id, (low, high, dynamic), symbol, action)| {
+            Application::SetBands(SetBands {
+                request_id,
+                low,
+                high,
+                dynamic,
+                symbol,
+                action,
+                reserved: [0; 3],
+            })
+        },
+    )
+}
+
+fn set_risk() -> impl Strategy<Value = Application> {
+    (name(), any::<[u64; 3]>(), price(), any::<[u32; 5]>(), select(RiskScope::ALL)).prop_map(
+        |(request_id, n, collar, m, scope)| {
+            Application::SetRisk(SetRisk {
+                request_id,
+                qty_max: Qty(n[0]),
+                notional_max: n[1],
+                position_max: Qty(n[2]),
+                collar,
+                orders_max: m[0],
+                rate_per_s: m[1],
+                rate_burst: m[2],
+                duplicate_ms: m[3],
+                target: m[4],
+                scope,
+                reserved: [0; 3],
+            })
+        },
+    )
+}
+
+fn kill() -> impl Strategy<Value = Application> {
+    (name(), any::<u32>(), select(KillScope::ALL), select(KillAction::ALL)).prop_map(
+        |(request_id, target, scope, action)| {
+            Application::Kill(Kill { request_id, target, scope, action, reserved: [0; 2] })
         },
     )
 }
@@ -296,7 +434,39 @@ fn report() -> impl Strategy<Value = Vec<Report>> {
         business_reject(),
         mass_report(),
         status(),
+        triggered(),
+        restated(),
+        steering_report(),
     ]
+}
+
+fn triggered() -> impl Strategy<Value = Vec<Report>> {
+    (order_state(Just(0)), any::<u64>()).prop_map(|(order, exec_id)| {
+        let body = ExecTriggered { order, exec_id: ExecId(exec_id) };
+        vec![Report::exec_triggered(samples::stamp(), SessionSlot(3), &body)]
+    })
+}
+
+fn restated() -> impl Strategy<Value = Vec<Report>> {
+    (order_state(Just(0)), any::<u64>()).prop_map(|(order, exec_id)| {
+        let body = ExecRestated { order, exec_id: ExecId(exec_id) };
+        vec![Report::exec_restated(samples::stamp(), SessionSlot(3), &body)]
+    })
+}
+
+fn steering_report() -> impl Strategy<Value = Vec<Report>> {
+    use CommandKind::{DefineSymbol, Kill, SetBands, SetPhase, SetRisk};
+    let asked = select(vec![DefineSymbol, SetPhase, SetBands, SetRisk, Kill]);
+    (any::<[u64; 2]>(), asked, select(SteeringResult::ALL)).prop_map(|(n, asked, result)| {
+        let body = SteeringReport {
+            request_id: n[0],
+            total_affected: n[1],
+            command: asked.code(),
+            result,
+            reserved: [0; 6],
+        };
+        vec![Report::steering(samples::stamp(), SessionSlot(3), &body)]
+    })
 }
 
 fn mass_report() -> impl Strategy<Value = Vec<Report>> {

@@ -110,6 +110,32 @@ fn every_template_has_the_layout_of_its_struct() {
     }
 }
 
+fn since(node: Node<'_, '_>) -> u16 {
+    node.attribute("sinceVersion").map_or(0, |version| version.parse().unwrap())
+}
+
+/// Whoever generates from the schema learns from sinceVersion which blocks of older senders are
+/// shorter, and by what.
+#[test]
+fn messages_grow_at_their_end_and_say_when() {
+    let doc = schema();
+    let mut grown = Vec::new();
+    for (node, layout) in elements(doc.root_element(), "message").zip(TEMPLATES) {
+        assert!(since(node) <= SCHEMA_VERSION, "{}", layout.name);
+        let versions: Vec<u16> = elements(node, "field").map(since).collect();
+        assert!(versions.is_sorted(), "{} grows at its end", layout.name);
+        let added = elements(node, "field").find(|field| since(*field) > 0);
+        let first_bytes = added.map_or(layout.block_bytes, |field| number(field, "offset"));
+        assert_eq!(first_bytes, layout.first_bytes, "{}", layout.name);
+        assert!(added.is_none() || since(node) == 0, "a new message is new as a whole");
+        grown.extend(added.map(|_| layout.name));
+        // The ids that version 0 had.
+        let is_old = layout.id <= 105 || (110..=121).contains(&layout.id);
+        assert_eq!(since(node) == 0, is_old, "{}", layout.name);
+    }
+    assert_eq!(grown, ["NewOrderSingle", "OrderCancelReplaceRequest"]);
+}
+
 #[test]
 fn ids_are_unique_where_they_must_be() {
     let doc = schema();
@@ -194,6 +220,12 @@ fn every_enumeration_has_the_values_of_ours() {
         "MassActionScope" = MassActionScope,
         "MassActionResponse" = MassActionResponse,
         "MassActionRejectReason" = MassActionRejectReason,
+        "TradingPhase" = TradingPhase,
+        "BandAction" = BandAction,
+        "RiskScope" = RiskScope,
+        "KillScope" = KillScope,
+        "KillAction" = KillAction,
+        "SteeringResult" = SteeringResult,
     }
     .into();
     // Enumerations that the vocabulary holds as plain codes.

@@ -1,9 +1,11 @@
 //! The command line of `gavel`.
 
+use crate::cases::CasesArgs;
 use crate::demo::DemoArgs;
 use crate::journal::JournalVerb;
 use crate::replay::ReplayArgs;
 use crate::snapshot::SnapshotVerb;
+use crate::steer::SteerArgs;
 use crate::storm::StormArgs;
 use clap::{Parser, Subcommand};
 
@@ -21,6 +23,8 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     /// Drive a recorded day through a real session, and judge every fill and every book.
     Replay(ReplayArgs),
+    /// Run files of neutral matching cases against the machine, and against its naive twin.
+    Cases(CasesArgs),
     /// Trade for a few seconds, kill the node in the middle, and count what is left.
     Demo(DemoArgs),
     /// Kill the node at random moments under load, and check that everything acknowledged stands.
@@ -31,6 +35,8 @@ pub(crate) enum Verb {
     /// Inspect the snapshots of a node, running or not.
     #[command(subcommand)]
     Snapshot(SnapshotVerb),
+    /// Steer the venue of a running node: symbols, phases, bands, limits of risk, kill switches.
+    Steer(SteerArgs),
 }
 
 impl Verb {
@@ -38,10 +44,12 @@ impl Verb {
     pub(crate) fn is_json(&self) -> bool {
         match self {
             Self::Replay(args) => args.json,
+            Self::Cases(args) => args.json,
             Self::Demo(args) => args.json,
             Self::Storm(args) => args.json,
             Self::Journal(verb) => verb.is_json(),
             Self::Snapshot(verb) => verb.is_json(),
+            Self::Steer(args) => args.json,
         }
     }
 }
@@ -50,5 +58,5 @@ const AFTER_HELP: &str = "\
 Exit status: 0 agrees, 1 disagrees or falls short, 2 could not run. With --json, standard output is \
 one line of JSON; of journal cat, one for each record.
 
-Verbs that need a node start a private one: a process of its own, on a port of its own, with its log \
+Verbs that need a node (but steer, which wants a running one) start a private one: a process of its own, on a port of its own, with its log \
 in a directory that is removed afterwards.";

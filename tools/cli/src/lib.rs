@@ -1,4 +1,5 @@
-//! `gavel`: replays recorded days, shows what a node survives, and inspects its log.
+//! `gavel`: replays recorded days, runs matching cases, shows what a node survives, steers it, and
+//! inspects its log.
 //!
 //! Inputs -> outputs: a command line -> a verb's work and its exit status: 0 agrees, 1 disagrees or
 //! falls short, 2 could not run.
@@ -10,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+pub mod cases;
 pub mod demo;
 pub mod journal;
 mod load;
@@ -20,6 +22,7 @@ mod progress;
 pub mod replay;
 mod session;
 pub mod snapshot;
+pub mod steer;
 pub mod storm;
 
 use args::{Args, Verb};
@@ -50,10 +53,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let json = args.verb.is_json();
     let done = match &args.verb {
         Verb::Replay(args) => replay::run(args),
+        Verb::Cases(args) => cases::run(args),
         Verb::Demo(args) => demo::run(args),
         Verb::Storm(args) => storm::run(args),
         Verb::Journal(verb) => journal::run(verb),
         Verb::Snapshot(verb) => snapshot::run(verb),
+        Verb::Steer(args) => steer::run(args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("gavel: {error:#}");

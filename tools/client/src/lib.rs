@@ -50,15 +50,19 @@ mod event;
 mod inflow;
 pub mod initiator;
 mod key;
+mod order;
 mod pending;
 mod request;
+mod steer;
 
 pub use acknowledged::Acknowledged;
 pub use client::Client;
 pub use config::{Checkpoint, ClientConfig};
 pub use event::{ClientError, Counters, DisconnectReason, Established, Event, SubmitError};
 pub use key::Key;
-pub use request::{Limit, MassCancel, StatusOf};
+pub use order::Order;
+pub use request::{Limit, MassCancel, Reduce, StatusOf};
+pub use steer::{Bands, KillParty, RiskLimits, RiskParty, Steer, SymbolRules};
 
 pub use gavel_wire::client::{Application, LastReport};
 pub use gavel_wire::server::{Levels, MarketDataSnapshot, Sequenced, SequencedBody};

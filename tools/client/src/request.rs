@@ -1,12 +1,13 @@
 //! Messages with the fields that matter, and the others at rest.
 
+use crate::order::Order;
 use gavel_types::{
-    Account, ClOrdId, MassAction, MassActionScope, MassActionType, Nanos, NewOrder, OrdType,
-    OrderId, OrderStatusQuery, Price, Qty, Side, StpInstruction, SymbolId, TimeInForce,
+    Account, ClOrdId, MassAction, MassActionScope, MassActionType, NewOrder, OrderId,
+    OrderStatusQuery, Price, Qty, ReduceOrder, Side, SymbolId, TimeInForce,
 };
 use gavel_wire::client::Application;
 
-/// A limit order.
+/// A limit order, where the fields are at hand by name; see [`Order`] for every other kind.
 ///
 /// ```
 /// use gavel_client::{Application, Limit};
@@ -40,24 +41,9 @@ pub struct Limit {
 
 impl From<Limit> for NewOrder {
     fn from(limit: Limit) -> Self {
-        Self {
-            cl_ord_id: limit.cl_ord_id,
-            price: limit.price,
-            qty: limit.qty,
-            min_qty: Qty(0),
-            display_qty: Qty(0),
-            stop_px: Price::NULL,
-            expire_time: Nanos(0),
-            stp_id: 0,
-            symbol: limit.symbol,
-            account: Account(0),
-            side: limit.side,
-            ord_type: OrdType::Limit,
-            time_in_force: limit.time_in_force,
-            stp: StpInstruction::Off,
-            exec_inst: 0,
-            reserved: [0; 3],
-        }
+        let Limit { cl_ord_id, symbol, side, price, qty, time_in_force } = limit;
+        let order = Order::limit(cl_ord_id, symbol, side, qty, price);
+        order.time_in_force(time_in_force).into()
     }
 }
 
@@ -134,5 +120,54 @@ impl From<StatusOf> for Application {
         let StatusOf { cl_ord_id, order_id, symbol, side } = ask;
         let reserved = [0; 3];
         Self::OrderStatus(OrderStatusQuery { cl_ord_id, order_id, symbol, side, reserved })
+    }
+}
+
+/// An OrderReduceRequest: takes from what is open of a live order of the session, which keeps its
+/// place. All that is open, or more, cancels it.
+///
+/// ```
+/// use gavel_client::{Application, Reduce};
+/// use gavel_types::{ClOrdId, OrderId, Qty, Side, SymbolId};
+///
+/// let ten_less = Reduce {
+///     cl_ord_id: ClOrdId(9),
+///     orig_cl_ord_id: ClOrdId(1),
+///     order_id: OrderId(0),
+///     by: Qty(10),
+///     symbol: SymbolId(1),
+///     side: Side::Buy,
+/// };
+/// assert!(matches!(ten_less.into(), Application::Reduce(request) if request.by == Qty(10)));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reduce {
+    /// Tag 11: name of this request, not 0. The order keeps its own.
+    pub cl_ord_id: ClOrdId,
+    /// Tag 41; looked at only if `order_id` is 0.
+    pub orig_cl_ord_id: ClOrdId,
+    /// Tag 37; 0 if the order is named by `orig_cl_ord_id`.
+    pub order_id: OrderId,
+    /// By how much.
+    pub by: Qty,
+    /// Tag 48.
+    pub symbol: SymbolId,
+    /// Tag 54.
+    pub side: Side,
+}
+
+impl From<Reduce> for Application {
+    fn from(request: Reduce) -> Self {
+        let Reduce { cl_ord_id, orig_cl_ord_id, order_id, by, symbol, side } = request;
+        let reserved = [0; 3];
+        Self::Reduce(ReduceOrder {
+            cl_ord_id,
+            orig_cl_ord_id,
+            order_id,
+            by,
+            symbol,
+            side,
+            reserved,
+        })
     }
 }

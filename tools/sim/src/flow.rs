@@ -124,7 +124,9 @@ impl Flow {
             symbol: order.symbol,
             side: order.side,
             time_in_force: TimeInForce::Gtc,
-            reserved: [0; 2],
+            exec_inst: 0,
+            reserved: 0,
+            stop_px: Price(0),
         })
     }
 

@@ -7,8 +7,8 @@ use crate::mutation::Mutation;
 use gavel_book::Book;
 use gavel_contract::{BadState, Machine, Outbox, Progress, StateSink, StateSource};
 use gavel_types::{
-    Body, CancelReason, Command, LogRecord, NewOrder, Qty, Report, ReportBody, SessionSlot, Side,
-    Stamp,
+    Body, CancelReason, Command, Event, LogRecord, Nanos, NewOrder, Qty, Report, ReportBody,
+    SessionSlot, Side, Stamp,
 };
 
 /// Of so many a planted bug spoils one.
@@ -69,6 +69,12 @@ struct Leaky<'a, O> {
 }
 
 impl<O: Outbox> Outbox for Leaky<'_, O> {
+    const KEEPS_EVENTS: bool = O::KEEPS_EVENTS;
+
+    fn event(&mut self, event: &Event) {
+        self.out.event(event);
+    }
+
     fn free(&self) -> usize {
         self.out.free()
     }
@@ -107,6 +113,10 @@ impl Machine for SimBook {
         if self.rests { Progress::Paused } else { progress }
     }
 
+    fn advance(&mut self, stamp: Stamp, out: &mut impl Outbox) -> Progress {
+        self.book.advance(stamp, out)
+    }
+
     fn resume(&mut self, out: &mut impl Outbox) -> Progress {
         if core::mem::take(&mut self.rests) {
             return Progress::Done;
@@ -116,6 +126,10 @@ impl Machine for SimBook {
 
     fn expect(&self, records: &[LogRecord]) {
         self.book.expect(records);
+    }
+
+    fn due(&self) -> Nanos {
+        self.book.due()
     }
 
     fn live_orders(&self, session: SessionSlot) -> u32 {

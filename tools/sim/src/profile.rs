@@ -11,7 +11,7 @@ use gavel_contract::{
     AckRule, BookPlan, JournalPlan, Plan, ReportStorePlan, RetransmitPlan, RingPlan, SessionPlan,
     SnapshotPlan, SymbolSpec,
 };
-use gavel_types::{Price, Qty, SymbolId};
+use gavel_types::{Price, Qty, StpInstruction, SymbolId};
 
 /// Instruments of a world.
 pub const SYMBOLS: u32 = 3;
@@ -263,21 +263,13 @@ impl Profile {
             gateway_to_egress: depth(128, 3),
             egress_to_gateway: 64,
         };
-        let symbol = |n| SymbolSpec {
-            symbol: SymbolId(n),
-            name: format!("SYM{n}"),
-            tick: Price(10),
-            lot: Qty(1),
-            price_min: Price(10),
-            price_max: Price(100_000),
-            qty_max: Qty(1_000),
-        };
+        let orders_max = if self.is_tight { 64 } else { 1_024 };
         Plan {
             book: BookPlan {
                 symbols: (1..=SYMBOLS).map(symbol).collect(),
-                orders_max: if self.is_tight { 64 } else { 1_024 },
                 levels_max: 64,
                 sessions_max: self.sessions_max(),
+                ..BookPlan::for_orders(orders_max)
             },
             session: SessionPlan {
                 sessions_max: self.sessions_max(),
@@ -326,5 +318,20 @@ impl Profile {
     #[must_use]
     pub fn socket_bytes(&self, random: &mut Random) -> usize {
         if self.is_tight { 2 << 10 } else { 4_096 << random.below(5) }
+    }
+}
+
+fn symbol(n: u32) -> SymbolSpec {
+    SymbolSpec {
+        symbol: SymbolId(n),
+        name: format!("SYM{n}"),
+        tick: Price(10),
+        lot: Qty(1),
+        price_min: Price(10),
+        price_max: Price(100_000),
+        qty_max: Qty(1_000),
+        qty_scale: 0,
+        stp: StpInstruction::Allow,
+        protection: Price(0),
     }
 }

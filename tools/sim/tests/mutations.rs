@@ -25,7 +25,7 @@ const TABLE: &[(Mutation, u64, &[&str])] = &[
     (Mutation::SyncRetried, 10, &["durable"]),
     (Mutation::TornTailTrusted, 10, &["recovery", "oracle"]),
     (Mutation::FileSyncRetried, 20, &["snapshot", "delivery", "ledger"]),
-    (Mutation::RecycledTooEarly, 10, &["recovery", "oracle", "snapshot"]),
+    (Mutation::RecycledTooEarly, 10, &["durable", "recovery", "oracle", "snapshot"]),
     (Mutation::ShadowAheadOfDurable, 10, &["durable", "delivery", "snapshot", "oracle"]),
     (Mutation::SnapshotIndexOffByOne, 3, &["snapshot", "recovery", "oracle"]),
     (Mutation::SessionsNotSaved, 3, &["snapshot", "oracle"]),

@@ -1,8 +1,10 @@
-//! The top of one book, naively: the levels are added up anew for every request.
+//! The top of one book, naively: the levels are added up anew for every request,
+//! of what orders display.
 //!
 //! Inputs -> outputs: those of the fast book's depth.rs.
 
 use super::ReferenceBook;
+use super::order::Order;
 use crate::MARKET_DATA_REQUEST_TEMPLATE;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -29,16 +31,17 @@ impl ReferenceBook {
             };
             self.pending.push_back(Report::business_reject(self.stamp, session, &body));
         };
-        if !self.plan.symbols.iter().any(|spec| spec.symbol == asked.symbol) {
+        if !self.symbols.contains_key(&asked.symbol) {
             return refuse(BusinessRejectReason::UnknownSymbol, 48);
         }
         if asked.depth == 0 || asked.depth > 64 {
             return refuse(BusinessRejectReason::ValueIncorrect, 264);
         }
         let mut sums = [BTreeMap::new(), BTreeMap::new()];
-        for order in self.live.iter().filter(|order| order.symbol == asked.symbol) {
+        let is_shown = |order: &&Order| order.symbol == asked.symbol && !order.is_stop();
+        for order in self.live.iter().filter(is_shown) {
             let side = usize::from(order.side == Side::Sell);
-            *sums[side].entry(order.price).or_insert(0) += order.qty - order.cum;
+            *sums[side].entry(order.price).or_insert(0) += order.displayed;
         }
         let depth = usize::from(asked.depth);
         let bids: Vec<_> = sums[0].iter().rev().take(depth).collect();

@@ -3,7 +3,9 @@
 //! Inputs -> outputs: those of the fast book's mass.rs and status.rs.
 //! Limits: everything ends in one step; the reports wait for room.
 
-use super::{Order, ReferenceBook, live_status};
+use super::ReferenceBook;
+use super::order::Order;
+use super::reports::state;
 use alloc::vec::Vec;
 use gavel_types::{
     CancelReason, ClOrdId, ExecStatus, MassAction, MassActionRejectReason, MassActionReport,
@@ -46,7 +48,7 @@ impl ReferenceBook {
             side: asked.side,
             reserved: [0; 7],
         };
-        if is_one_symbol && self.spec(asked.symbol).is_none() {
+        if is_one_symbol && !self.symbols.contains_key(&asked.symbol) {
             body.response = MassActionResponse::Rejected;
             body.reject_reason = MassActionRejectReason::UnknownSecurity;
         } else {
@@ -62,10 +64,10 @@ impl ReferenceBook {
     }
 
     pub(super) fn order_status(&mut self, session: SessionSlot, asked: &OrderStatusQuery) {
-        let at = self.position(session, asked.order_id, asked.cl_ord_id);
+        let at = self.named(session, asked.order_id, asked.cl_ord_id);
         let found = at.map(|at| &self.live[at]);
         let order = match found.filter(|o| o.symbol == asked.symbol && o.side == asked.side) {
-            Some(order) => self.state(order, live_status(order), 0),
+            Some(order) => state(order, order.status(), 0),
             None => OrderState {
                 order_id: asked.order_id,
                 cl_ord_id: asked.cl_ord_id,

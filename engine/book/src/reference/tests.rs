@@ -1,7 +1,12 @@
-//! What only a look inside the books can show.
+//! What only a look inside the naive book can show.
+
+mod noise;
 
 use super::*;
-use crate::Book;
+use gavel_contract::SymbolSpec;
+use gavel_types::{
+    ClOrdId, NewOrder, OrdType, OrderRejectReason, ReportBody, SeqNo, StpInstruction, TimeInForce,
+};
 
 struct All(Vec<Report>);
 
@@ -14,26 +19,25 @@ impl Outbox for All {
     }
 }
 
-/// No test lives long enough to use up a generation, so both books are set near its end.
-#[test]
-fn both_books_give_up_a_slot_whose_generation_is_used_up() {
-    let symbol = SymbolSpec {
+fn symbol() -> SymbolSpec {
+    SymbolSpec {
         symbol: SymbolId(1),
         name: "SYM1".into(),
         tick: Price(1),
         lot: Qty(1),
         price_min: Price(1),
-        price_max: Price(1_000),
+        price_max: Price(1 << 40),
         qty_max: Qty(1_000),
-    };
-    let plan =
-        BookPlan { symbols: alloc::vec![symbol], orders_max: 2, levels_max: 4, sessions_max: 1 };
-    let (mut fast, mut naive) = (Book::new(&plan), ReferenceBook::new(&plan));
-    fast.orders.age(0, u32::MAX - 2);
-    naive.generations[0] = u32::MAX - 2;
-    let order = NewOrder {
-        cl_ord_id: ClOrdId(1),
-        price: Price(100),
+        qty_scale: 0,
+        stp: StpInstruction::Allow,
+        protection: Price(0),
+    }
+}
+
+fn bid(name: u64, price: i64, time_in_force: TimeInForce) -> NewOrder {
+    NewOrder {
+        cl_ord_id: ClOrdId(name),
+        price: Price(price),
         qty: Qty(10),
         min_qty: Qty(0),
         display_qty: Qty(0),
@@ -41,29 +45,75 @@ fn both_books_give_up_a_slot_whose_generation_is_used_up() {
         expire_time: Nanos(0),
         stp_id: 0,
         symbol: SymbolId(1),
-        account: gavel_types::Account(0),
+        account: Account(0),
         side: Side::Buy,
         ord_type: OrdType::Limit,
-        time_in_force: TimeInForce::Ioc,
-        stp: gavel_types::StpInstruction::Off,
+        time_in_force,
+        stp: StpInstruction::Default,
         exec_inst: 0,
         reserved: [0; 3],
-    };
-    let command = gavel_types::Command::new_order(SessionSlot(0), gavel_types::SeqNo(1), &order);
-    let record = LogRecord { stamp: naive.stamp, command };
-    let mut outs = (All(Vec::new()), All(Vec::new()));
+        budget: 0,
+    }
+}
+
+fn run(book: &mut ReferenceBook, order: &NewOrder) -> Vec<Report> {
+    let mut out = All(Vec::new());
+    let command = Command::new_order(SessionSlot(0), SeqNo(1), order);
+    let record = LogRecord { stamp: book.stamp, command };
+    assert_eq!(book.apply(&record, &mut out), Progress::Done);
+    book.verify();
+    out.0
+}
+
+/// No test lives long enough to use up a generation, so the book is set near its end.
+#[test]
+fn the_naive_book_gives_up_a_slot_whose_generation_is_used_up() {
+    let plan = BookPlan { symbols: alloc::vec![symbol()], ..BookPlan::for_orders(2) };
+    let mut book = ReferenceBook::new(&plan);
+    book.generations[0] = u32::MAX - 2;
     let mut ids = Vec::new();
     for _ in 0..4 {
-        let ended = (fast.apply(&record, &mut outs.0), naive.apply(&record, &mut outs.1));
-        assert_eq!(ended, (Progress::Done, Progress::Done));
-        fast.verify();
-        assert_eq!(outs.0.0, outs.1.0);
-        let Ok(gavel_types::ReportBody::Canceled(canceled)) = outs.0.0[outs.0.0.len() - 1].parse()
-        else {
-            panic!("{:?}", outs.0.0);
-        };
+        let reports = run(&mut book, &bid(1, 100, TimeInForce::Ioc));
+        let Ok(ReportBody::Canceled(canceled)) = reports[1].parse() else { panic!("{reports:?}") };
         ids.push((canceled.order.order_id.0 >> 32, canceled.order.order_id.0 as u32));
     }
     let end = u64::from(u32::MAX);
     assert_eq!(ids, [(end - 2, 0), (end - 1, 0), (1, 1), (2, 1)]);
+}
+
+/// Groups are price / 64 here. Each line: a bid at this price makes so many pages of all.
+#[test]
+fn pages_are_counted_as_a_trie_would_have_them() {
+    let plan = BookPlan { symbols: alloc::vec![symbol()], ..BookPlan::for_orders(20) };
+    let mut book = ReferenceBook::new(&plan);
+    assert_eq!(book.pages(), 0);
+    let lines = [
+        (64, 1),          // group 1
+        (127, 1),         // group 1 again
+        (128, 3),         // group 2; 1 and 2 part under 0 of the first step
+        (63, 4),          // group 0, under the same
+        (64 * 63, 5),     // group 63, under the same
+        (64 * 64, 7),     // group 64: 0 and 1 part in the second step
+        (64 * 65, 9),     // group 65: 64 and 65 part under 1 of the first step
+        (64 * 4_096, 11), // group 4096: parts in the third step only
+    ];
+    for (name, (price, pages)) in lines.into_iter().enumerate() {
+        run(&mut book, &bid(name as u64, price, TimeInForce::Gtc));
+        assert_eq!(book.pages(), pages, "{price}");
+    }
+}
+
+/// A later version may know more kinds of records; time passes with them all the same.
+#[test]
+fn a_record_of_an_unknown_kind_only_moves_the_time() {
+    let plan = BookPlan { symbols: alloc::vec![symbol()], ..BookPlan::for_orders(2) };
+    let mut book = ReferenceBook::new(&plan);
+    let order = NewOrder { expire_time: Nanos(5), ..bid(1, 100, TimeInForce::Gtd) };
+    assert_eq!(run(&mut book, &order).len(), 1);
+    let command = Command { kind: 200, ..Command::tick() };
+    let stamp = Stamp { time: Nanos(5), ..book.stamp };
+    let mut out = All(Vec::new());
+    assert_eq!(book.apply(&LogRecord { stamp, command }, &mut out), Progress::Done);
+    assert!(matches!(out.0[0].parse(), Ok(ReportBody::Canceled(_))), "{:?}", out.0);
+    assert_eq!(out.0.len(), 1);
 }

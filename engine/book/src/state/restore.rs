@@ -7,18 +7,28 @@
 //! of verify.rs.
 //! Limits: never allocates more than a chunk, whatever the bytes say. After an error the book is to
 //! be thrown away.
+//! Not here: orders (orders.rs), limits of risk (parties.rs).
 
-use super::{CHUNK_ROWS, Head, OrderRow, Section, SymbolRow, check, planned, take_rows};
+mod orders;
+mod parties;
+
+use super::{CHUNK_ROWS, Head, Head2, OrderRow, Section, SymbolRow, SymbolRow1};
+use super::{VERSION, check, planned, take_rows};
 use crate::book::Book;
-use crate::orders::{NIL, Order};
+use crate::orders::NIL;
 use crate::reports::Counters;
-use alloc::vec::Vec;
+use crate::symbol::{Bands, Places, Rules, SymbolBook};
 use gavel_contract::{BadState, StateSource};
-use gavel_types::{Qty, SessionSlot, Side, TimeInForce};
+use gavel_types::{
+    BandAction, DefineSymbol, Nanos, Price, Qty, Side, StpInstruction, SymbolId, TradingPhase,
+};
 use zerocopy::{FromZeros, IntoBytes};
 
 /// A counter beyond this is no counter: it could not be counted to.
 const COUNTER_MAX: u64 = 1 << 62;
+
+/// The version that knew less.
+const VERSION_1: u32 = 1;
 
 // A chunk of the largest rows stays small, and so do the lines of memory that it is about.
 const _: () = assert!(CHUNK_ROWS * size_of::<OrderRow>() <= 1 << 16);
@@ -28,23 +38,42 @@ pub(crate) fn restore(book: &mut Book, from: &mut impl StateSource) -> Result<()
     let mut head = Head::new_zeroed();
     from.take(head.as_mut_bytes())?;
     check_head(book, &head)?;
-    take_symbols(book, from)?;
+    let mut head2 = Head2::new_zeroed();
+    if head.version == VERSION {
+        from.take(head2.as_mut_bytes())?;
+        check_head2(&head2)?;
+        take_symbols(book, &head, from)?;
+    } else {
+        take_symbols_1(book, &head, from)?;
+    }
     take_generations(book, &head, from)?;
     take_freed(book, &head, from)?;
-    take_orders(book, &head, from)?;
-    take_entered(book, &head, from)?;
+    orders::take(book, &head, &head2, from)?;
+    orders::take_entered(book, &head, from)?;
+    if head.version == VERSION {
+        parties::take(book, &head2, from)?;
+    }
+    check(!is_crossed(book), "a book is crossed")?;
     book.counters = Counters { exec: head.exec, trd_match: head.trd_match, mass: head.mass };
+    book.entries = head2.entries;
+    book.now = Nanos(head2.now);
+    for place in 0..book.books.len() as u32 {
+        let shown = [Side::Buy, Side::Sell].map(|side| book.best(place, side));
+        book.books[place as usize].shown = shown;
+        book.books[place as usize].indicative = book.indicative(place);
+    }
     Ok(())
 }
 
 fn check_head(book: &Book, head: &Head) -> Result<(), BadState> {
     let planned = planned(book);
     check(head.magic == planned.magic, "this is no book")?;
-    check(head.version == planned.version, "the book has another version")?;
-    let same = head.orders_max == planned.orders_max
-        && head.levels_max == planned.levels_max
-        && head.symbols == planned.symbols;
+    let is_known = head.version == planned.version || head.version == VERSION_1;
+    check(is_known, "the book has another version")?;
+    let same = head.orders_max == planned.orders_max && head.levels_max == planned.levels_max;
     check(same, "the book was saved under other sizes")?;
+    let has_all = head.symbols >= planned.symbols && head.symbols as usize <= book.books.capacity();
+    check(has_all, "the book was saved under other instruments")?;
     check(head.used <= head.orders_max, "more slots were used than there are")?;
     let is_counted = |count: u64| count <= COUNTER_MAX;
     let counted = is_counted(head.exec) && is_counted(head.trd_match) && is_counted(head.mass);
@@ -53,12 +82,76 @@ fn check_head(book: &Book, head: &Head) -> Result<(), BadState> {
     check(head.exec >= 2 * head.trd_match + u64::from(head.live), "reports are lost")
 }
 
-fn take_symbols(book: &Book, from: &mut impl StateSource) -> Result<(), BadState> {
-    let mut planned = book.books.iter().map(|book| SymbolRow::of(&book.rules));
-    take_rows(from, Section::Symbols, book.symbols.len() as u32, |rows: &[SymbolRow]| {
+fn check_head2(head: &Head2) -> Result<(), BadState> {
+    check(head.entries <= COUNTER_MAX, "a counter is beyond use")?;
+    let are_bits = head.is_armed <= 1 && head.is_venue_killed <= 1;
+    let is_armed = head.is_armed == 1;
+    let is_needed = head.is_venue_killed != 0 || head.sessions != 0 || head.accounts != 0;
+    check(are_bits && (is_armed || !is_needed), "a switch is neither on nor off")?;
+    check(head.reserved == [0; 14], "a reserved byte is not zero")
+}
+
+fn take_symbols_1(
+    book: &mut Book,
+    head: &Head,
+    from: &mut impl StateSource,
+) -> Result<(), BadState> {
+    let mut planned = book.books.iter().map(SymbolRow1::of);
+    take_rows(from, Section::Symbols, head.symbols, |rows: &[SymbolRow1]| {
         let same = rows.iter().all(|row| planned.next() == Some(*row));
         check(same, "the book was saved under other instruments")
     })
+}
+
+/// Symbols as commands left them: those of the plan are the first ones.
+fn take_symbols(book: &mut Book, head: &Head, from: &mut impl StateSource) -> Result<(), BadState> {
+    let mut taken = 0;
+    book.places = Places::new(book.books.capacity() as u32);
+    take_rows(from, Section::Symbols, head.symbols, |rows: &[SymbolRow]| {
+        for row in rows {
+            let planned = book.books.get(taken).map(|book| book.rules.symbol);
+            let is_planned = planned.is_none_or(|symbol| symbol == row.symbol);
+            let is_new = book.place_of(row.symbol).is_none();
+            check(is_planned && is_new, "the book was saved under other instruments")?;
+            let symbol = symbol_of(book, row);
+            let symbol = symbol.ok_or(BadState { what: "a symbol contradicts itself" })?;
+            book.places.insert(row.symbol, taken as u32);
+            match book.books.get_mut(taken) {
+                Some(planned) => *planned = symbol,
+                None => book.books.push(symbol),
+            }
+            taken += 1;
+        }
+        Ok(())
+    })
+}
+
+/// The symbol of a row, if there can be such a one.
+fn symbol_of(book: &Book, row: &SymbolRow) -> Option<SymbolBook> {
+    let definition = DefineSymbol {
+        request_id: 0,
+        tick: Price(row.tick),
+        price_min: Price(row.price_min),
+        price_max: Price(row.price_max),
+        lot: Qty(row.lot),
+        qty_max: Qty(row.qty_max),
+        protection: Price(row.protection),
+        symbol: SymbolId(row.symbol.0),
+        qty_scale: row.qty_scale,
+        stp: StpInstruction::from_code(row.stp)?,
+        reserved: [0; 2],
+    };
+    let rules = Rules::new(&definition, book.orders.capacity())?;
+    let mut symbol = SymbolBook::new(rules, TradingPhase::from_code(row.phase)?);
+    let (low, high, dynamic) = (row.low, row.high, row.dynamic);
+    symbol.bands = Bands { low, high, dynamic, action: BandAction::from_code(row.action)? };
+    (symbol.reference, symbol.last) = (row.reference, row.last);
+    symbol.is_killed = row.is_killed == 1;
+    let are_prices = row.reference >= Price(1) && row.last >= Price(1);
+    let are_bands = low >= Price(0) && high >= low && dynamic >= Price(0);
+    // Every byte means something, so what it means is written as it was read.
+    let is_same = SymbolRow::of(&symbol) == *row;
+    (are_prices && are_bands && is_same).then_some(symbol)
 }
 
 fn take_generations(
@@ -90,95 +183,7 @@ fn take_freed(book: &mut Book, head: &Head, from: &mut impl StateSource) -> Resu
     Ok(())
 }
 
-/// Three passes over a chunk, two of them short: so the reads of far memory that each begins with
-/// do not wait for each other, and the last one finds everything near. In one pass it took twice as
-/// long.
-fn take_orders(book: &mut Book, head: &Head, from: &mut impl StateSource) -> Result<(), BadState> {
-    let mut last = (0, 0);
-    take_rows(from, Section::Orders, head.live, |rows: &[OrderRow]| {
-        let fit = rows.iter().all(|row| row.slot < head.used && book.orders.restore_live(row.slot));
-        check(fit, "an order's slot is not to be had")?;
-        let are_new =
-            rows.iter().all(|row| book.names.try_insert(row.session, row.cl_ord_id, row.slot));
-        check(are_new, "two orders have one name")?;
-        for row in rows {
-            let order = order_of(book, row)?;
-            let at = (order.book, order.side.code());
-            check(at >= last, "sides are out of order")?;
-            last = at;
-            *book.orders.order_mut(row.slot) = order;
-            queue(book, row.slot, &order)?;
-        }
-        Ok(())
-    })?;
-    let is_crossed = book.books.iter().any(|symbol| {
-        let best = |side| symbol.ladder(side).best().map(|id| book.levels.level(id).price);
-        matches!((best(Side::Buy), best(Side::Sell)), (Some(bid), Some(ask)) if bid >= ask)
-    });
-    check(!is_crossed, "a book is crossed")
-}
-
-/// The order of a row, if it is one that may rest in this book.
-fn order_of(book: &Book, row: &OrderRow) -> Result<Order, BadState> {
-    let bad = |what| BadState { what };
-    let place = book.book_of(row.symbol).ok_or(bad("an order's symbol is unknown"))?;
-    let side = Side::from_code(row.side).ok_or(bad("an order's side is unknown"))?;
-    let time_in_force = TimeInForce::from_code(row.time_in_force);
-    let time_in_force = time_in_force.ok_or(bad("an order's time in force is unknown"))?;
-    let order = Order {
-        cl_ord_id: row.cl_ord_id,
-        price: row.price,
-        qty: row.qty,
-        leaves: row.leaves,
-        session: row.session,
-        account: row.account,
-        book: place as u32,
-        side,
-        time_in_force,
-    };
-    let rules = &book.books[place].rules;
-    check(rules.is_legal_price(order.price) && order.may_rest(), "an order may not rest")?;
-    let has_something = order.leaves > Qty(0) && order.leaves <= order.qty;
-    let is_legal = rules.is_legal_qty(order.qty) && rules.is_legal_qty(order.leaves);
-    check(has_something && is_legal, "an order's quantities are wrong")?;
-    check(order.session.0 < book.owners.sessions_max(), "an order's session is unknown")?;
-    check(row.reserved == [0; 6], "a reserved byte is not zero")?;
-    Ok(order)
-}
-
-/// Puts an order behind those that came so far: levels go from the worst to the best.
-fn queue(book: &mut Book, slot: u32, order: &Order) -> Result<(), BadState> {
-    let ladder = book.books[order.book as usize].ladder_mut(order.side);
-    let best = ladder.best().filter(|&id| book.levels.level(id).price == order.price);
-    let level = match best {
-        Some(level) => level,
-        None => {
-            let may_follow = !ladder.is_full() && ladder.is_best(order.price);
-            check(may_follow, "levels are out of order, or too many")?;
-            let level = book.levels.take(order.price);
-            ladder.insert(order.price, level);
-            level
-        }
-    };
-    book.levels.append(&mut book.orders, level, slot);
-    Ok(())
-}
-
-/// Two passes over a chunk, as in [`take_orders`].
-fn take_entered(book: &mut Book, head: &Head, from: &mut impl StateSource) -> Result<(), BadState> {
-    let mut last = SessionSlot(0);
-    let mut sessions = Vec::with_capacity(CHUNK_ROWS);
-    take_rows(from, Section::Entered, head.live, |rows: &[u32]| {
-        let fit = rows.iter().all(|&slot| slot < head.used && book.orders.node(slot).is_live());
-        check(fit, "an order that was entered is not live")?;
-        sessions.clear();
-        sessions.extend(rows.iter().map(|&slot| book.orders.order(slot).session));
-        for (&slot, &session) in rows.iter().zip(&sessions) {
-            check(session >= last, "sessions are out of order")?;
-            last = session;
-            check(!book.owners.has(slot), "an order was entered twice")?;
-            book.owners.append(session, slot);
-        }
-        Ok(())
-    })
+/// True if two orders that would trade rest, where none may.
+fn is_crossed(book: &Book) -> bool {
+    (0..book.books.len() as u32).any(|place| book.is_crossed(place))
 }

@@ -6,11 +6,16 @@
 //! took 23. So many chains are followed at a time ([`LANES`]). A book whose orders are all in one
 //! queue and of one session, or that has very many freed slots, has the long wait all the same.
 
-use super::{OrderRow, Section, SymbolRow, planned, put_rows};
+use super::{
+    ExtraRow, Head2, OrderRow, PartyRow, PositionRow, Section, SymbolRow, planned, put_rows,
+};
 use crate::book::Book;
+use crate::orders::flag;
+use crate::positions::Position;
 use alloc::vec;
+use alloc::vec::Vec;
 use gavel_contract::StateSink;
-use gavel_types::{SessionSlot, Side};
+use gavel_types::SessionSlot;
 use zerocopy::IntoBytes;
 
 /// Chains that are followed at a time. The processor has about so many reads under way.
@@ -25,29 +30,72 @@ pub(crate) fn save(book: &Book, out: &mut impl StateSink) {
     let counters = &book.counters;
     (head.exec, head.trd_match, head.mass) = (counters.exec, counters.trd_match, counters.mass);
     out.put(head.as_bytes());
+    let mut slots = vec![0; head.live as usize];
+    follow(queues(book), |slot| orders.node(slot).next, &mut slots);
+    let has_extra = |slot: &u32| orders.order(*slot).is(flag::EXTRA);
+    let parties = book.risk.sessions.iter().zip(0..);
+    let sessions: Vec<PartyRow> = parties
+        .filter(|(party, _)| party.is_somebody())
+        .map(|(party, slot)| PartyRow::of(slot, party))
+        .collect();
+    let head2 = Head2 {
+        entries: book.entries,
+        now: book.now.0,
+        extras: slots.iter().filter(|slot| has_extra(slot)).count() as u32,
+        sessions: sessions.len() as u32,
+        accounts: book.risk.accounts.len() as u32,
+        positions: book.risk.positions.list().len() as u32,
+        is_armed: book.risk.is_armed.into(),
+        is_venue_killed: book.risk.is_venue_killed.into(),
+        reserved: [0; 14],
+    };
+    out.put(head2.as_bytes());
 
-    let symbols = book.books.iter().map(|book| SymbolRow::of(&book.rules));
+    let symbols = book.books.iter().map(SymbolRow::of);
     put_rows(out, Section::Symbols, head.symbols, symbols);
     let generations = orders.nodes(head.used).iter().map(|node| node.generation);
     put_rows(out, Section::Generations, head.used, generations);
     // Behind the freed slots come those that were never used.
     let freed = orders.free_slots().take(head.freed as usize);
     put_rows(out, Section::Freed, head.freed, freed);
-
-    let mut slots = vec![0; head.live as usize];
-    let sides = book.books.iter().flat_map(|book| [Side::Buy, Side::Sell].map(|s| book.ladder(s)));
-    let levels = sides.flat_map(|ladder| ladder.worst_first()).map(|id| book.levels.level(id));
-    let queues = levels.map(|level| Chain { first: level.head, count: level.count });
-    follow(queues, |slot| orders.node(slot).next, &mut slots);
     let rows = slots.iter().map(|&slot| row_of(book, slot));
     put_rows(out, Section::Orders, head.live, rows);
-    let sessions = (0..book.owners.sessions_max()).map(SessionSlot);
-    let lists = sessions.map(|session| Chain {
+    let extras = slots.iter().copied().filter(has_extra);
+    let rows = extras.map(|slot| ExtraRow::of(slot, orders.extra(slot)));
+    put_rows(out, Section::Extras, head2.extras, rows);
+    let lists = (0..book.owners.sessions_max()).map(SessionSlot).map(|session| Chain {
         first: book.owners.first(session),
         count: book.owners.count(session),
     });
     follow(lists, |slot| book.owners.after(slot), &mut slots);
     put_rows(out, Section::Entered, head.live, slots.into_iter());
+    put_rows(out, Section::Sessions, head2.sessions, sessions.into_iter());
+    let accounts = book.risk.accounts.iter();
+    let accounts = accounts.map(|(account, party)| PartyRow::of(account.0, party));
+    put_rows(out, Section::Accounts, head2.accounts, accounts);
+    let positions = book.risk.positions.list().iter().map(position_row);
+    put_rows(out, Section::Positions, head2.positions, positions);
+}
+
+fn position_row(position: &Position) -> PositionRow {
+    PositionRow {
+        account: position.account,
+        place: position.book,
+        net_low: position.net as u64,
+        net_high: (position.net >> 64) as i64,
+    }
+}
+
+/// The queues of all levels.
+fn queues(book: &Book) -> impl Iterator<Item = Chain> + '_ {
+    let ladders = book.books.iter().flat_map(|book| book.ladders.iter());
+    let levels = ladders.flat_map(move |ladder| {
+        let ticks = move |id: u32| book.levels.level(id).ticks;
+        core::iter::successors(ladder.first(), move |&id| ladder.after(&book.pages, ticks(id)))
+    });
+    levels
+        .map(|id| book.levels.level(id))
+        .map(|level| Chain { first: level.head, count: level.count })
 }
 
 fn row_of(book: &Book, slot: u32) -> OrderRow {
@@ -59,11 +107,13 @@ fn row_of(book: &Book, slot: u32) -> OrderRow {
         leaves: order.leaves,
         session: order.session,
         account: order.account,
-        symbol: book.symbols[order.book as usize],
+        symbol: book.books[order.book as usize].rules.symbol,
         slot,
         side: order.side.code(),
         time_in_force: order.time_in_force.code(),
-        reserved: [0; 6],
+        flags: order.flags & !flag::KNOWN,
+        stp: order.stp.code(),
+        reserved: [0; 4],
     }
 }
 

@@ -87,16 +87,26 @@ fn every_reason_against_a_new_order<M: Subject>() {
     let buy = |qty, price| limit(1, Side::Buy, qty, price);
     let good = buy(10, 100);
     let null = Price::NULL.0;
+    let whole = NewOrder { exec_inst: exec_inst::ALL_OR_NONE, ..good };
     let cases = [
         (NewOrder { symbol: SymbolId(3), ..good }, No::UnknownSymbol),
         (NewOrder { symbol: SymbolId(0), qty: Qty(0), ..good }, No::UnknownSymbol),
         (NewOrder { min_qty: Qty(1), ..good }, No::UnsupportedOrderCharacteristic),
-        (NewOrder { display_qty: Qty(1), ..good }, No::UnsupportedOrderCharacteristic),
+        (NewOrder { display_qty: Qty(10), ..whole }, No::UnsupportedOrderCharacteristic),
+        (
+            NewOrder { display_qty: Qty(10), ..ioc(1, Side::Buy, 10, 100) },
+            No::UnsupportedOrderCharacteristic,
+        ),
         (NewOrder { stop_px: Price(5), ..good }, No::UnsupportedOrderCharacteristic),
         (NewOrder { expire_time: Nanos(1), ..good }, No::UnsupportedOrderCharacteristic),
-        (NewOrder { stp_id: 1, ..good }, No::UnsupportedOrderCharacteristic),
-        (NewOrder { exec_inst: 1, ..good }, No::UnsupportedOrderCharacteristic),
+        (NewOrder { exec_inst: 3, ..good }, No::UnsupportedOrderCharacteristic),
+        (NewOrder { exec_inst: 8, ..good }, No::UnsupportedOrderCharacteristic),
+        (NewOrder { exec_inst: 128, ..good }, No::UnsupportedOrderCharacteristic),
+        (NewOrder { budget: 1, ..good }, No::UnsupportedOrderCharacteristic),
+        (NewOrder { time_in_force: TimeInForce::Gtd, ..good }, No::UnsupportedOrderCharacteristic),
         (NewOrder { ord_type: OrdType::Market, ..good }, No::UnsupportedOrderCharacteristic),
+        (buy(10, null), No::UnsupportedOrderCharacteristic),
+        (NewOrder { display_qty: Qty(1), ..good }, No::IncorrectQuantity),
         (buy(0, 100), No::IncorrectQuantity),
         (buy(15, 100), No::IncorrectQuantity),
         (buy(510, 100), No::IncorrectQuantity),
@@ -109,7 +119,6 @@ fn every_reason_against_a_new_order<M: Subject>() {
         (buy(10, i64::MIN), No::InvalidPriceIncrement),
         (NewOrder { side: Side::Sell, ..buy(10, i64::MIN) }, No::InvalidPriceIncrement),
         (buy(10, 1_005), No::InvalidPriceIncrement),
-        (buy(10, null), No::InvalidPriceIncrement),
         (market(1, Side::Buy, 15), No::IncorrectQuantity),
         (market(1, Side::Buy, 10), No::NoLiquidity),
         (market(1, Side::Sell, 10), No::NoLiquidity),
@@ -224,7 +233,7 @@ fn every_reason_against_a_replace<M: Subject>() {
         (0, to(5, 101), No::IncorrectQuantity),
         (0, to(100, 101), No::InvalidPriceIncrement),
         (0, to(100, 0), No::InvalidPriceIncrement),
-        (0, to(100, Price::NULL.0), No::InvalidPriceIncrement),
+        (0, to(100, Price::NULL.0), No::Unsupported),
         (0, to(10, 101), No::InvalidPriceIncrement),
         (0, to(100, 60), No::BookFull),
     ];

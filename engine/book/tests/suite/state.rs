@@ -1,9 +1,12 @@
 //! Saved states that were damaged: refused, or a book that is sound all the same.
 
+use crate::argue::dice::Dice;
+use crate::argue::flow::{self, Flow};
 use crate::support::*;
 use gavel_book::Book;
 use gavel_book::reference::ReferenceBook;
-use gavel_contract::{BadState, BookPlan};
+use gavel_contract::{BadState, BookPlan, Machine, Outbox};
+use gavel_types::limits::BURST;
 use gavel_types::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -29,6 +32,38 @@ fn busy<M: Subject>(seed: u64) -> Venue<M> {
         venue.run(enter(dice(3) as u32, order));
     }
     venue
+}
+
+/// A book with something of every kind of order, limit and switch, and the flow that made it.
+fn rich<M: Subject>(seed: u64, commands: u64) -> (BookPlan, Flow, M) {
+    let plan = flow::plan(&mut Dice::new(seed));
+    let mut flow = Flow::new(seed, &plan);
+    let mut machine = M::make(&plan);
+    play(&mut machine, &mut flow, 1..commands);
+    (plan, flow, machine)
+}
+
+fn play<M: Subject>(machine: &mut M, flow: &mut Flow, indices: std::ops::Range<u64>) {
+    let mut out = Heap::default();
+    for n in indices {
+        let (command, time) = flow.next();
+        let stamp = Stamp { index: Index(n), term: Term(1), time };
+        machine.apply_whole(&LogRecord { stamp, command }, &mut out);
+        out.0.drain(..).for_each(|report| flow.saw(&report));
+    }
+}
+
+/// An outbox without an end.
+#[derive(Default)]
+struct Heap(Vec<Report>);
+
+impl Outbox for Heap {
+    fn free(&self) -> usize {
+        BURST
+    }
+    fn push(&mut self, report: Report) {
+        self.0.push(report);
+    }
 }
 
 /// What befalls bytes.
@@ -110,7 +145,10 @@ fn try_out<M: Subject>(bytes: &[u8]) -> Result<(), BadState> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 3_000, failure_persistence: None, ..ProptestConfig::default()
+        // More for a hunt: PROPTEST_CASES.
+        cases: ProptestConfig::default().cases.max(3_000),
+        failure_persistence: None,
+        ..ProptestConfig::default()
     })]
 
     #[test]
@@ -131,6 +169,22 @@ proptest! {
         let mut bytes = saved(&busy::<ReferenceBook>(seed).machine);
         damages.iter().for_each(|&damage| befall(&mut bytes, damage));
         let _ = try_out::<ReferenceBook>(&bytes);
+    }
+
+    #[test]
+    fn nor_does_damage_to_what_has_everything(
+        seed in 0..1_000_u64,
+        damages in prop::collection::vec(damage(), 1..3),
+    ) {
+        let (plan, mut flow, book) = rich::<Book>(seed, 300);
+        let mut bytes = saved(&book);
+        damages.iter().for_each(|&damage| befall(&mut bytes, damage));
+        let mut book = Book::new(&plan);
+        if book.restore(&mut Left(&bytes)).is_ok() {
+            book.check();
+            play(&mut book, &mut flow, 300..400);
+            book.check();
+        }
     }
 
     #[test]

@@ -38,7 +38,9 @@ impl Subject for ReferenceBook {
     fn make(plan: &BookPlan) -> Self {
         Self::new(plan)
     }
-    fn check(&self) {}
+    fn check(&self) {
+        self.verify();
+    }
     fn live(&self) -> Vec<LiveOrder> {
         let mut live = Vec::new();
         self.for_each_live(|order| live.push(*order));
@@ -55,12 +57,15 @@ pub(crate) fn spec(symbol: u32, tick: i64, lot: u64) -> SymbolSpec {
         price_min: Price(tick),
         price_max: Price(1_000_000_000),
         qty_max: Qty(1_000_000_000_000),
+        qty_scale: 0,
+        stp: StpInstruction::Allow,
+        protection: Price(0),
     }
 }
 
 pub(crate) fn plan(orders_max: u32, levels_max: u32) -> BookPlan {
     let symbols = vec![spec(1, 1, 1), spec(2, 1, 1)];
-    BookPlan { symbols, orders_max, levels_max, sessions_max: 16 }
+    BookPlan { symbols, levels_max, ..BookPlan::for_orders(orders_max) }
 }
 
 /// An outbox with so many slots, no more.
@@ -328,9 +333,10 @@ pub(crate) fn limit(name: u64, side: Side, qty: u64, price: i64) -> NewOrder {
         side,
         ord_type: OrdType::Limit,
         time_in_force: TimeInForce::Gtc,
-        stp: StpInstruction::Off,
+        stp: StpInstruction::Allow,
         exec_inst: 0,
         reserved: [0; 3],
+        budget: 0,
     }
 }
 
@@ -373,7 +379,9 @@ pub(crate) fn replace_of(name: u64, orig: u64, side: Side, qty: u64, price: i64)
         symbol: SymbolId(1),
         side,
         time_in_force: TimeInForce::Gtc,
-        reserved: [0; 2],
+        exec_inst: 0,
+        reserved: 0,
+        stop_px: Price(0),
     }
 }
 

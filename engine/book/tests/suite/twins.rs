@@ -89,7 +89,7 @@ fn new_order() -> impl Strategy<Value = NewOrder> {
         let (name, side, qty, price, account) = terms;
         let order = match odd {
             0..=7 => market(name, side, qty),
-            8 => NewOrder { exec_inst: 1, ..limit(name, side, qty, price) },
+            8 => NewOrder { exec_inst: 128, ..limit(name, side, qty, price) },
             9 => NewOrder { price: Price(5), ..market(name, side, qty) },
             _ => limit(name, side, qty, price),
         };

@@ -4,9 +4,10 @@ use super::numbering::Numbering;
 use super::timers::Pause;
 use super::{Sessioned, TERM_RUNS_MAX, TermRun};
 use gavel_contract::{BadState, Machine, Outbox, Progress, StateSink, StateSource};
+use gavel_types::limits::BURST;
 use gavel_types::{
-    Body, BusinessRejectReason, CancelReason, LogRecord, RejectedMessage, Report, SeqNo,
-    SessionSlot, SessionUuid, Stamp,
+    Body, BusinessRejectReason, CancelReason, Command, LogRecord, Nanos, RejectedMessage, Report,
+    SeqNo, SessionSlot, SessionUuid, Stamp,
 };
 use gavel_wire::client::{business_reject, refusal};
 
@@ -15,50 +16,54 @@ impl<M: Machine> Machine for Sessioned<M> {
         assert!(self.pause.is_none(), "a paused record is finished before the next enters");
         assert!(record.stamp.index == self.applied.next(), "records are applied in log order");
         self.note_term(record.stamp);
-        let (stamp, command) = (record.stamp, &record.command);
-        let body = command.parse();
-        let body = body.expect("the log holds only commands that this build can read");
-        let progress = match body {
-            Body::AdminStart(start) => self.start(stamp, start),
-            Body::Negotiate(negotiate) => self.negotiate(stamp, negotiate, out),
-            Body::Establish(establish) => self.establish(stamp, establish, out),
-            Body::Disconnect(gone) => self.disconnect(stamp, gone, out),
-            Body::Finish(finish) => self.finish_sending(stamp, command.session, finish, out),
-            Body::Tick => self.tick(stamp, out),
-            Body::Skip(skip) => self.skip(stamp, command.session, skip.until, out),
-            Body::Rejected(rejected) => self.rejected(record, rejected, out),
-            Body::MarketData(_) | Body::OrderStatus(_) => self.query(record, out),
-            Body::NewOrder(_) | Body::Cancel(_) | Body::Replace(_) | Body::MassAction(_) => {
-                self.trade(record, out)
-            }
+        let body = parse(&record.command);
+        let progress = if self.enters(&record.command, &body) {
+            self.handle(record, &body, out)
+        } else {
+            self.end_due_then(record, &body, out)
         };
         if progress == Progress::Done {
-            self.applied = stamp.index;
+            self.applied = record.stamp.index;
         }
         progress
     }
 
     fn resume(&mut self, out: &mut impl Outbox) -> Progress {
-        let pause = self.pause.expect("only a paused record is resumed");
-        let mut progress = Progress::Done;
-        if let Pause::Machine | Pause::Cancelling(_) = pause {
-            progress = self.machine.resume(&mut Numbering { out, sessions: &mut self.sessions });
-        }
-        if progress == Progress::Done {
-            self.pause = None;
-            if let Pause::Cancelling(stamp) | Pause::Sweep(stamp) = pause {
-                progress = self.tick(stamp, out);
+        let pause = self.pause.take().expect("only a paused record is resumed");
+        let is_inside = !matches!(pause, Pause::Waiting(_) | Pause::Sweep(_));
+        if is_inside {
+            let mut numbering = Numbering { out, sessions: &mut self.sessions };
+            if self.machine.resume(&mut numbering) == Progress::Paused {
+                self.pause = Some(pause);
+                return Progress::Paused;
             }
         }
+        let progress = match pause {
+            Pause::Machine => Progress::Done,
+            Pause::Cancelling(stamp) | Pause::Sweep(stamp) => self.tick(stamp, out),
+            Pause::Ending(record) | Pause::Waiting(record) => {
+                self.handle_with_room(&record, &parse(&record.command), out)
+            }
+        };
         if progress == Progress::Done {
             self.applied = self.applied.next();
         }
         progress
     }
 
+    /// # Panics
+    /// Always: time passes by records, or their replay would not.
+    fn advance(&mut self, _stamp: Stamp, _out: &mut impl Outbox) -> Progress {
+        panic!("time passes by records")
+    }
+
     #[inline]
     fn expect(&self, records: &[LogRecord]) {
         self.machine.expect(records);
+    }
+
+    fn due(&self) -> Nanos {
+        self.deadlines.due().min(self.machine.due())
     }
 
     fn live_orders(&self, session: SessionSlot) -> u32 {
@@ -103,7 +108,119 @@ impl<M: Machine> Machine for Sessioned<M> {
     }
 }
 
+fn parse(command: &Command) -> Body<'_> {
+    command.parse().expect("the log holds only commands that this build can read")
+}
+
+/// What a client's message asks the right for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Right {
+    /// To ask.
+    Ask,
+    /// To enter, change and end orders.
+    Trade,
+    /// To change symbols, phases and limits.
+    Steer,
+}
+
+impl Right {
+    /// The right that a message needs which is the machine's to answer; none if it is not.
+    #[inline]
+    fn of(body: &Body<'_>) -> Option<Self> {
+        match body {
+            Body::MarketData(_) | Body::OrderStatus(_) => Some(Self::Ask),
+            Body::NewOrder(_)
+            | Body::Cancel(_)
+            | Body::Replace(_)
+            | Body::Reduce(_)
+            | Body::MassAction(_) => Some(Self::Trade),
+            Body::DefineSymbol(_)
+            | Body::SetPhase(_)
+            | Body::SetBands(_)
+            | Body::SetRisk(_)
+            | Body::Kill(_) => Some(Self::Steer),
+            Body::AdminStart(_)
+            | Body::Negotiate(_)
+            | Body::Establish(_)
+            | Body::Disconnect(_)
+            | Body::Finish(_)
+            | Body::Tick
+            | Body::Skip(_)
+            | Body::Rejected(_) => None,
+        }
+    }
+}
+
 impl<M: Machine> Sessioned<M> {
+    /// True if the machine will be shown the record: then it looks itself at what is due.
+    #[inline]
+    fn enters(&self, command: &Command, body: &Body<'_>) -> bool {
+        let Some(right) = Right::of(body) else { return false };
+        self.sessions.get(command.session.0 as usize).is_some_and(|session| {
+            session.may(right) && command.client_seq >= session.expected_seq && !session.is_finished
+        })
+    }
+
+    /// What is handled here is a record like any other: it ends what is due in the machine first.
+    fn end_due_then(
+        &mut self,
+        record: &LogRecord,
+        body: &Body<'_>,
+        out: &mut impl Outbox,
+    ) -> Progress {
+        let room = out.free();
+        let mut numbering = Numbering { out, sessions: &mut self.sessions };
+        if self.machine.advance(record.stamp, &mut numbering) == Progress::Paused {
+            self.pause = Some(Pause::Ending(*record));
+            return Progress::Paused;
+        }
+        if out.free() == room {
+            return self.handle(record, body, out);
+        }
+        self.handle_with_room(record, body, out)
+    }
+
+    /// Handles a record before which others were told something: it wants room as if it came alone.
+    fn handle_with_room(
+        &mut self,
+        record: &LogRecord,
+        body: &Body<'_>,
+        out: &mut impl Outbox,
+    ) -> Progress {
+        if out.free() < BURST {
+            self.pause = Some(Pause::Waiting(*record));
+            return Progress::Paused;
+        }
+        self.handle(record, body, out)
+    }
+
+    #[inline]
+    fn handle(&mut self, record: &LogRecord, body: &Body<'_>, out: &mut impl Outbox) -> Progress {
+        let (stamp, slot) = (record.stamp, record.command.session);
+        match body {
+            Body::AdminStart(start) => self.start(stamp, start),
+            Body::Negotiate(negotiate) => self.negotiate(stamp, negotiate, out),
+            Body::Establish(establish) => self.establish(stamp, establish, out),
+            Body::Disconnect(gone) => self.disconnect(stamp, gone, out),
+            Body::Finish(finish) => self.finish_sending(stamp, slot, finish, out),
+            Body::Tick => self.tick(stamp, out),
+            Body::Skip(skip) => self.skip(stamp, slot, skip.until, out),
+            Body::Rejected(rejected) => self.rejected(record, rejected, out),
+            Body::MarketData(_)
+            | Body::OrderStatus(_)
+            | Body::NewOrder(_)
+            | Body::Cancel(_)
+            | Body::Replace(_)
+            | Body::Reduce(_)
+            | Body::MassAction(_)
+            | Body::DefineSymbol(_)
+            | Body::SetPhase(_)
+            | Body::SetBands(_)
+            | Body::SetRisk(_)
+            | Body::Kill(_) => self.application(record, body, out),
+        }
+    }
+
     fn note_term(&mut self, stamp: Stamp) {
         let last = self.term_runs.last().map(|run| run.term);
         assert!(last.is_none_or(|term| term <= stamp.term), "terms never fall along the log");
@@ -160,30 +277,23 @@ impl<M: Machine> Sessioned<M> {
         Numbering { out, sessions: &mut self.sessions }.push(report);
     }
 
-    /// A message that only a key with the right to trade may send.
+    /// A message that the machine answers, if the session's key may send it.
     #[inline]
-    fn trade(&mut self, record: &LogRecord, out: &mut impl Outbox) -> Progress {
+    fn application(
+        &mut self,
+        record: &LogRecord,
+        body: &Body<'_>,
+        out: &mut impl Outbox,
+    ) -> Progress {
         if !self.take_seq(record, out) {
             return Progress::Done;
         }
-        if !self.sessions[record.command.session.0 as usize].role.may_trade() {
+        let right = Right::of(body).expect("the machine answers it");
+        if !self.sessions[record.command.session.0 as usize].may(right) {
             let why = refusal(&record.command, BusinessRejectReason::NotAuthorized);
             self.refuse(record, &why, out);
             return Progress::Done;
         }
-        self.enter(record, out)
-    }
-
-    #[inline]
-    fn query(&mut self, record: &LogRecord, out: &mut impl Outbox) -> Progress {
-        if !self.take_seq(record, out) {
-            return Progress::Done;
-        }
-        self.enter(record, out)
-    }
-
-    #[inline]
-    fn enter(&mut self, record: &LogRecord, out: &mut impl Outbox) -> Progress {
         let mut numbering = Numbering { out, sessions: &mut self.sessions };
         let progress = self.machine.apply(record, &mut numbering);
         if progress == Progress::Paused {

@@ -1,9 +1,9 @@
 //! `Sessioned<M>`: session state is machine state.
 //!
 //! Wraps a machine and decides, alone, which sessions exist, which connection carries each, whose
-//! key opened it and what that may do, which client messages are duplicates, which numbers were
-//! skipped for ever, what number every report gets, when a session's orders are cancelled because
-//! it is away, and when it is forgotten. All of that is a function of the log.
+//! key opened it and what that may do (ask, trade, steer), which client messages are duplicates,
+//! which numbers were skipped for ever, what number every report gets, when a session's orders are
+//! cancelled because it is away, and when it is forgotten. All of that is a function of the log.
 //!
 //! | a session | is so from | to |
 //! |---|---|---|
@@ -23,7 +23,8 @@
 //! numbers begin at 1.
 //!
 //! Both times are the log's, and pass on Tick records only. A start of a leader begins them anew:
-//! who was away while there was no engine had nobody to return to (SAFETY 21).
+//! who was away while there was no engine had nobody to return to (SAFETY 21). The machine's own
+//! time passes on every record, those included that it is not shown: `apply` tells it first.
 //!
 //! Inputs -> outputs: `LogRecord`s -> numbered `Report`s.
 //! Invariants: a client number is applied at most once; report numbers of a session are 1, 2, 3 ...
@@ -46,6 +47,7 @@ mod timers;
 pub use timers::TICK_NS;
 
 use alloc::vec::Vec;
+use apply::Right;
 use gavel_contract::{Machine, SessionPlan};
 use gavel_types::{ConnId, Index, Nanos, ReportNo, Role, SeqNo, SessionSlot, SessionUuid, Term};
 use timers::{Deadlines, Pause};
@@ -111,6 +113,16 @@ impl Session {
     #[must_use]
     pub fn is_negotiated(&self) -> bool {
         self.uuid != SessionUuid::default()
+    }
+
+    /// True if the session may do what needs this right. Where no keys are configured (key 0)
+    /// there is nobody but traders, so they steer as well.
+    fn may(&self, right: Right) -> bool {
+        match right {
+            Right::Ask => true,
+            Right::Trade => self.role.may_trade(),
+            Right::Steer => self.role.may_steer() || self.key_id == 0,
+        }
     }
 
     /// When a timer of it is due.
@@ -191,12 +203,6 @@ impl<M: Machine> Sessioned<M> {
     #[must_use]
     pub fn machine(&self) -> &M {
         &self.machine
-    }
-
-    /// When a Tick is wanted (log time), or [`NEVER`].
-    #[must_use]
-    pub fn tick_at(&self) -> Nanos {
-        self.deadlines.tick_at()
     }
 
     /// The book digest: equal for two runs of the same commands, and silent on whatever differs

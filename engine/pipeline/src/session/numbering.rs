@@ -2,7 +2,7 @@
 
 use super::Session;
 use gavel_contract::Outbox;
-use gavel_types::{Report, ReportNo};
+use gavel_types::{Event, Report, ReportNo};
 
 pub(super) struct Numbering<'a, O> {
     pub(super) out: &'a mut O,
@@ -10,6 +10,13 @@ pub(super) struct Numbering<'a, O> {
 }
 
 impl<O: Outbox> Outbox for Numbering<'_, O> {
+    const KEEPS_EVENTS: bool = O::KEEPS_EVENTS;
+
+    #[inline]
+    fn event(&mut self, event: &Event) {
+        self.out.event(event);
+    }
+
     #[inline]
     fn free(&self) -> usize {
         self.out.free()

@@ -2,6 +2,7 @@
 //! for.
 
 mod echo;
+mod expiry;
 mod rules;
 mod state;
 
@@ -167,6 +168,11 @@ impl Bench {
 }
 
 fn order(slot: u32, seq: u64, reports: u64) -> Command {
+    order_until(slot, seq, reports, 0)
+}
+
+/// An order that ends by itself at this time of the log, if it is not 0.
+fn order_until(slot: u32, seq: u64, reports: u64, expire_time: u64) -> Command {
     let body = NewOrder {
         cl_ord_id: ClOrdId(seq),
         price: Price(1),
@@ -174,16 +180,17 @@ fn order(slot: u32, seq: u64, reports: u64) -> Command {
         min_qty: Qty(0),
         display_qty: Qty(0),
         stop_px: Price::NULL,
-        expire_time: Nanos(0),
+        expire_time: Nanos(expire_time),
         stp_id: 0,
         symbol: SymbolId(1),
         account: gavel_types::Account(0),
         side: Side::Buy,
         ord_type: OrdType::Limit,
         time_in_force: TimeInForce::Gtc,
-        stp: StpInstruction::Off,
+        stp: StpInstruction::Default,
         exec_inst: 0,
         reserved: [0; 3],
+        budget: 0,
     };
     Command::new_order(SessionSlot(slot), SeqNo(seq), &body)
 }

@@ -1,4 +1,5 @@
-//! What becomes due when time passes: orders to cancel, sessions to forget.
+//! What becomes due when time passes: sessions whose orders are to be cancelled, or that are to be
+//! forgotten. (What becomes due inside the machine any record ends: see `apply`.)
 //!
 //! Inputs -> outputs: Tick records -> Canceled reports, slots that are nobody's.
 //! Invariants: nothing is due before its time or without a Tick; a sweep that pauses is finished
@@ -11,7 +12,7 @@ use super::{LINGER_NS, NEVER, Session, Sessioned};
 use alloc::vec::Vec;
 use gavel_contract::{Machine, Outbox, Progress};
 use gavel_types::limits::BURST;
-use gavel_types::{CancelReason, Nanos, SessionSlot, Stamp};
+use gavel_types::{CancelReason, LogRecord, Nanos, SessionSlot, Stamp};
 
 /// Deadlines are met on multiples of this (ns): many sessions that leave together cost few Ticks.
 pub const TICK_NS: u64 = 10_000_000;
@@ -21,6 +22,10 @@ pub const TICK_NS: u64 = 10_000_000;
 pub(super) enum Pause {
     /// Inside the machine.
     Machine,
+    /// Inside the machine, which ends what is due before this record is looked at.
+    Ending(LogRecord),
+    /// Before this record, which waits for room of its own.
+    Waiting(LogRecord),
     /// Inside the machine, in the sweep of a Tick.
     Cancelling(Stamp),
     /// Between two sessions of the sweep of a Tick.
@@ -69,13 +74,20 @@ impl Deadlines {
         self.0.first().filter(|(due, _)| *due <= now).map(|(_, slot)| *slot)
     }
 
-    pub(super) fn tick_at(&self) -> Nanos {
-        let rounded = |due: Nanos| due.0.div_ceil(TICK_NS).saturating_mul(TICK_NS);
-        self.0.first().map_or(NEVER, |(due, _)| Nanos(rounded(*due)))
+    /// The first of them, or [`NEVER`].
+    pub(super) fn due(&self) -> Nanos {
+        self.0.first().map_or(NEVER, |(due, _)| *due)
     }
 }
 
 impl<M: Machine> Sessioned<M> {
+    /// When a Tick is wanted (log time), or [`NEVER`]: no later than [`TICK_NS`] after something of
+    /// a session or of the machine becomes due.
+    #[must_use]
+    pub fn tick_at(&self) -> Nanos {
+        Nanos(self.due().0.div_ceil(TICK_NS).saturating_mul(TICK_NS))
+    }
+
     /// How long a session may be away and have nothing live (ns), or none for ever.
     pub(super) fn patience_ns(&self, session: &Session) -> Option<u64> {
         match (self.idle_expiry_ns, session.is_finished) {

@@ -2,7 +2,7 @@
 
 use super::format::{HEADER_BYTES, Mark};
 use super::*;
-use crate::restart::configuration;
+use crate::configuration;
 use crate::session::Sessioned;
 use crate::shadow::NoTime;
 use crate::testing::{Deaf, Tally, negotiate, plan};

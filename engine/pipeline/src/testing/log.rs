@@ -26,7 +26,7 @@ const BLOCK_BYTES: usize = 4 << 10;
 pub(crate) fn plan() -> Plan {
     let keepalive_ms = (100, 60_000);
     Plan {
-        book: BookPlan { symbols: Vec::new(), orders_max: 16, levels_max: 16, sessions_max: 4 },
+        book: BookPlan { sessions_max: 4, ..BookPlan::for_orders(16) },
         session: SessionPlan {
             sessions_max: 4,
             connections_max: 4,
@@ -96,9 +96,10 @@ pub(crate) fn order(slot: u32, seq: u64, reports: u64) -> Command {
         side: Side::Buy,
         ord_type: OrdType::Limit,
         time_in_force: TimeInForce::Day,
-        stp: StpInstruction::Off,
+        stp: StpInstruction::Default,
         exec_inst: 0,
         reserved: [0; 3],
+        budget: 0,
     };
     Command::new_order(SessionSlot(slot), SeqNo(seq), &body)
 }

@@ -1,5 +1,6 @@
 //! Frames of clients -> messages.
 
+use super::steering;
 use super::{
     Application, ClientMessage, Credentials, DecodeFault, Establish, LastReport, Negotiate,
     RetransmitRequest,
@@ -11,8 +12,8 @@ use gavel_types::limits::MD_DEPTH_MAX;
 use gavel_types::{
     Account, BusinessRejectReason, CancelOrder, ClOrdId, FlowType, Index, MarketDataQuery,
     MassAction, MassActionScope, MassActionType, MdReqId, Nanos, NewOrder, OrdType, OrderId,
-    OrderStatusQuery, Price, Qty, RejectedMessage, ReplaceOrder, ReportNo, SeqNo, SessionUuid,
-    Side, StpInstruction, SymbolId, Term, TerminationCode, TimeInForce,
+    OrderStatusQuery, Price, Qty, ReduceOrder, RejectedMessage, ReplaceOrder, ReportNo, SeqNo,
+    SessionUuid, Side, StpInstruction, SymbolId, Term, TerminationCode, TimeInForce,
 };
 
 /// The message in a frame of a client.
@@ -105,30 +106,32 @@ fn establish(frame: &Frame<'_>) -> Result<ClientMessage, DecodeFault> {
 }
 
 /// What is wrong with an application message: a reason (tag 380) and a tag (371).
-type Refusal = (BusinessRejectReason, u32);
+pub(super) type Refusal = (BusinessRejectReason, u32);
 
-const fn missing(tag: u32) -> Refusal {
+pub(super) const fn missing(tag: u32) -> Refusal {
     (BusinessRejectReason::ConditionallyRequiredFieldMissing, tag)
 }
 
-/// A value outside the field's enumeration, or one that asks for what this engine does not do.
-const fn incorrect(tag: u32) -> Refusal {
+/// A value outside the field's enumeration, or one that no command can hold.
+pub(super) const fn incorrect(tag: u32) -> Refusal {
     (BusinessRejectReason::ValueIncorrect, tag)
 }
 
 fn application(frame: &Frame<'_>) -> Application {
-    let (known, outcome) = match frame.template {
-        wire::NewOrderSingle::ID => (true, new_order(frame).map(Application::NewOrder)),
-        wire::OrderCancelRequest::ID => (true, cancel(frame).map(Application::Cancel)),
-        wire::OrderCancelReplaceRequest::ID => (true, replace(frame).map(Application::Replace)),
-        wire::OrderMassActionRequest::ID => (true, mass_action(frame).map(Application::MassAction)),
-        wire::OrderStatusRequest::ID => (true, order_status(frame).map(Application::OrderStatus)),
-        wire::MarketDataRequest::ID => (true, market_data(frame).map(Application::MarketData)),
-        _ => (false, Err((BusinessRejectReason::UnsupportedMessageType, 0))),
+    let outcome = match frame.template {
+        wire::NewOrderSingle::ID => new_order(frame).map(Application::NewOrder),
+        wire::OrderCancelRequest::ID => cancel(frame).map(Application::Cancel),
+        wire::OrderCancelReplaceRequest::ID => replace(frame).map(Application::Replace),
+        wire::OrderMassActionRequest::ID => mass_action(frame).map(Application::MassAction),
+        wire::OrderStatusRequest::ID => order_status(frame).map(Application::OrderStatus),
+        wire::MarketDataRequest::ID => market_data(frame).map(Application::MarketData),
+        wire::OrderReduceRequest::ID => reduce(frame).map(Application::Reduce),
+        _ => steering::decode(frame),
     };
     outcome.unwrap_or_else(|(reason, ref_tag)| {
-        // Every template that a client may send begins with the name that it goes by (11 or 262).
-        let name = frame.block.first_chunk::<8>().filter(|_| known);
+        // Every template that a client may send begins with the name that it goes by.
+        let is_known = reason != BusinessRejectReason::UnsupportedMessageType;
+        let name = frame.block.first_chunk::<8>().filter(|_| is_known);
         Application::Refused(RejectedMessage {
             ref_template: frame.template,
             reason,
@@ -139,19 +142,23 @@ fn application(frame: &Frame<'_>) -> Application {
     })
 }
 
-fn application_block<'a, T: Template>(frame: &Frame<'a>) -> Result<&'a T, Refusal> {
-    frame.view().map_err(|fault| match fault {
+fn size_refusal(fault: BlockFault) -> Refusal {
+    match fault {
         BlockFault::Short => missing(0),
         BlockFault::Long => (BusinessRejectReason::Other, 0),
-    })
+    }
+}
+
+pub(super) fn application_block<'a, T: Template>(frame: &Frame<'a>) -> Result<&'a T, Refusal> {
+    frame.view().map_err(size_refusal)
 }
 
 /// A name that the client gives (or refers to by necessity): 0 and SBE's null are none.
-fn name(value: u64, tag: u32) -> Result<u64, Refusal> {
+pub(super) fn name(value: u64, tag: u32) -> Result<u64, Refusal> {
     if value == 0 || value == u64::MAX { Err(missing(tag)) } else { Ok(value) }
 }
 
-fn symbol(value: u32) -> Result<SymbolId, Refusal> {
+pub(super) fn symbol(value: u32) -> Result<SymbolId, Refusal> {
     if value == u32::MAX { Err(missing(48)) } else { Ok(SymbolId(value)) }
 }
 
@@ -163,53 +170,67 @@ fn time_in_force(code: u8) -> Result<TimeInForce, Refusal> {
     TimeInForce::from_code(code).ok_or(if code == 0 { missing(59) } else { incorrect(59) })
 }
 
-/// OrderQty. Zero is a quantity, and the machine has its own reject for it.
-fn quantity(value: u64) -> Result<Qty, Refusal> {
-    if value == u64::MAX { Err(missing(38)) } else { Ok(Qty(value)) }
+/// A quantity that has to be there. Zero is one, and the machine has its own reject for it.
+pub(super) fn quantity(value: u64, tag: u32) -> Result<Qty, Refusal> {
+    if value == u64::MAX { Err(missing(tag)) } else { Ok(Qty(value)) }
 }
 
-/// Refuses a field that asks for what this engine does not do.
-fn unsupported(asked: bool, tag: u32) -> Result<(), Refusal> {
-    if asked { Err(incorrect(tag)) } else { Ok(()) }
+/// A price that has to be there.
+pub(super) fn price(value: i64, tag: u32) -> Result<Price, Refusal> {
+    if Price(value) == Price::NULL { Err(missing(tag)) } else { Ok(Price(value)) }
+}
+
+/// What the client says must not be there.
+fn absent(is_there: bool, tag: u32) -> Result<(), Refusal> {
+    if is_there { Err(incorrect(tag)) } else { Ok(()) }
+}
+
+pub(super) fn stp(code: u8) -> Result<StpInstruction, Refusal> {
+    StpInstruction::from_code(code).ok_or(incorrect(2964))
+}
+
+/// Price and StopPx, those that the order's type needs. What else a type forbids the machine says.
+fn prices(ord_type: OrdType, limit: i64, stop_px: i64) -> Result<(Price, Price), Refusal> {
+    let limit = match ord_type {
+        OrdType::Limit | OrdType::StopLimit => price(limit, 44)?,
+        OrdType::Market | OrdType::Stop => {
+            absent(Price(limit) != Price::NULL, 44)?;
+            Price::NULL
+        }
+    };
+    let stop_px = match ord_type {
+        OrdType::Stop | OrdType::StopLimit => price(stop_px, 99)?,
+        OrdType::Market | OrdType::Limit => Price(stop_px),
+    };
+    Ok((limit, stop_px))
 }
 
 fn new_order(frame: &Frame<'_>) -> Result<NewOrder, Refusal> {
-    let block: &wire::NewOrderSingle = application_block(frame)?;
+    let block: wire::NewOrderSingle = frame.view_grown().map_err(size_refusal)?;
     let ord_type = OrdType::from_code(block.ord_type).ok_or(if block.ord_type == 0 {
         missing(40)
     } else {
         incorrect(40)
     })?;
-    let price = Price(block.price.get());
-    match (ord_type, price == Price::NULL) {
-        (OrdType::Limit, true) => return Err(missing(44)),
-        (OrdType::Market, false) => return Err(incorrect(44)),
-        (OrdType::Limit, false) | (OrdType::Market, true) => {}
-    }
-    let stp = StpInstruction::from_code(block.smp_instruction).ok_or(incorrect(2964))?;
-    unsupported(block.exec_inst != 0, 18)?;
-    unsupported(block.stop_px.get() != Price::NULL.0, 99)?;
-    unsupported(block.min_qty.get() != 0, 110)?;
-    unsupported(block.expire_time.get() != 0, 126)?;
-    unsupported(block.display_qty.get() != 0, 1138)?;
-    unsupported(block.smp_id.get() != 0, 2362)?;
+    let (price, stop_px) = prices(ord_type, block.price.get(), block.stop_px.get())?;
     Ok(NewOrder {
         cl_ord_id: ClOrdId(name(block.cl_ord_id.get(), 11)?),
         price,
-        qty: quantity(block.order_qty.get())?,
-        min_qty: Qty(0),
-        display_qty: Qty(0),
-        stop_px: Price::NULL,
-        expire_time: Nanos(0),
-        stp_id: 0,
+        qty: quantity(block.order_qty.get(), 38)?,
+        min_qty: Qty(block.min_qty.get()),
+        display_qty: Qty(block.display_qty.get()),
+        stop_px,
+        expire_time: Nanos(block.expire_time.get()),
+        stp_id: block.smp_id.get(),
         symbol: symbol(block.security_id.get())?,
         account: Account(block.account.get()),
         side: side(block.side)?,
         ord_type,
         time_in_force: time_in_force(block.time_in_force)?,
-        stp,
-        exec_inst: 0,
+        stp: stp(block.smp_instruction)?,
+        exec_inst: block.exec_inst,
         reserved: [0; 3],
+        budget: block.cash_order_qty.get(),
     })
 }
 
@@ -235,22 +256,38 @@ fn cancel(frame: &Frame<'_>) -> Result<CancelOrder, Refusal> {
 }
 
 fn replace(frame: &Frame<'_>) -> Result<ReplaceOrder, Refusal> {
-    let block: &wire::OrderCancelReplaceRequest = application_block(frame)?;
+    let block: wire::OrderCancelReplaceRequest = frame.view_grown().map_err(size_refusal)?;
     let (orig_cl_ord_id, order_id) = target(block.orig_cl_ord_id.get(), block.order_id.get())?;
-    let price = Price(block.price.get());
-    if price == Price::NULL {
-        return Err(missing(44));
-    }
+    // In the command 0 stands for none, so nobody can ask for it.
+    let stop_px = Price(block.stop_px.get());
+    absent(stop_px == Price(0), 99)?;
     Ok(ReplaceOrder {
         cl_ord_id: ClOrdId(name(block.cl_ord_id.get(), 11)?),
         orig_cl_ord_id,
         order_id,
-        price,
-        qty: quantity(block.order_qty.get())?,
+        // Null for a Stop that waits; which order it is only the machine knows.
+        price: Price(block.price.get()),
+        qty: quantity(block.order_qty.get(), 38)?,
         symbol: symbol(block.security_id.get())?,
         side: side(block.side)?,
         time_in_force: time_in_force(block.time_in_force)?,
-        reserved: [0; 2],
+        exec_inst: block.exec_inst,
+        reserved: 0,
+        stop_px: if stop_px == Price::NULL { Price(0) } else { stop_px },
+    })
+}
+
+fn reduce(frame: &Frame<'_>) -> Result<ReduceOrder, Refusal> {
+    let block: &wire::OrderReduceRequest = application_block(frame)?;
+    let (orig_cl_ord_id, order_id) = target(block.orig_cl_ord_id.get(), block.order_id.get())?;
+    Ok(ReduceOrder {
+        cl_ord_id: ClOrdId(name(block.cl_ord_id.get(), 11)?),
+        orig_cl_ord_id,
+        order_id,
+        by: quantity(block.reduce_qty.get(), 20041)?,
+        symbol: symbol(block.security_id.get())?,
+        side: side(block.side)?,
+        reserved: [0; 3],
     })
 }
 
@@ -259,7 +296,7 @@ fn mass_action(frame: &Frame<'_>) -> Result<MassAction, Refusal> {
     let block: &wire::OrderMassActionRequest = application_block(frame)?;
     let scope = MassActionScope::from_code(block.mass_action_scope).ok_or(incorrect(1374))?;
     let symbol = symbol(block.security_id.get())?;
-    unsupported(scope == MassActionScope::AllOrders && symbol != SymbolId(0), 48)?;
+    absent(scope == MassActionScope::AllOrders && symbol != SymbolId(0), 48)?;
     if block.side != 0 {
         side(block.side)?;
     }

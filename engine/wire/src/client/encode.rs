@@ -1,12 +1,15 @@
 //! Messages -> frames of clients. All panic if `out` is shorter than the frame, and return its
 //! length; [`MAX_CLIENT_FRAME_BYTES`](crate::frame::MAX_CLIENT_FRAME_BYTES) always suffices.
 
+use super::steering::{
+    encode_define_symbol, encode_kill, encode_set_bands, encode_set_phase, encode_set_risk,
+};
 use super::{Application, Credentials, Establish, Negotiate, RetransmitRequest};
 use crate::frame::put;
 use crate::template::{self as wire, WireCredentials};
 use gavel_types::{
-    CancelOrder, MarketDataQuery, MassAction, Nanos, NewOrder, OrderStatusQuery, ReplaceOrder,
-    SeqNo, SessionUuid, TerminationCode,
+    CancelOrder, MarketDataQuery, MassAction, Nanos, NewOrder, OrderStatusQuery, Price,
+    ReduceOrder, ReplaceOrder, SeqNo, SessionUuid, TerminationCode,
 };
 
 fn credentials(credentials: &Credentials) -> WireCredentials {
@@ -91,6 +94,7 @@ pub fn encode_new_order(order: &NewOrder, transact_time: Nanos, out: &mut [u8]) 
         account: order.account.0.into(),
         smp_instruction: order.stp.code(),
         transact_time: transact_time.0.into(),
+        cash_order_qty: order.budget.into(),
     };
     put(&block, out)
 }
@@ -107,8 +111,9 @@ pub fn encode_cancel(request: &CancelOrder, out: &mut [u8]) -> usize {
     put(&block, out)
 }
 
-/// OrderCancelReplaceRequest.
+/// OrderCancelReplaceRequest. A StopPx of 0 leaves the order's as it is: null on the wire.
 pub fn encode_replace(request: &ReplaceOrder, out: &mut [u8]) -> usize {
+    let stop_px = if request.stop_px == Price(0) { Price::NULL } else { request.stop_px };
     let block = wire::OrderCancelReplaceRequest {
         cl_ord_id: request.cl_ord_id.0.into(),
         orig_cl_ord_id: request.orig_cl_ord_id.0.into(),
@@ -118,6 +123,21 @@ pub fn encode_replace(request: &ReplaceOrder, out: &mut [u8]) -> usize {
         security_id: request.symbol.0.into(),
         side: request.side.code(),
         time_in_force: request.time_in_force.code(),
+        exec_inst: request.exec_inst,
+        stop_px: stop_px.0.into(),
+    };
+    put(&block, out)
+}
+
+/// OrderReduceRequest.
+pub fn encode_reduce(request: &ReduceOrder, out: &mut [u8]) -> usize {
+    let block = wire::OrderReduceRequest {
+        cl_ord_id: request.cl_ord_id.0.into(),
+        orig_cl_ord_id: request.orig_cl_ord_id.0.into(),
+        order_id: request.order_id.0.into(),
+        reduce_qty: request.by.0.into(),
+        security_id: request.symbol.0.into(),
+        side: request.side.code(),
     };
     put(&block, out)
 }
@@ -169,6 +189,12 @@ pub fn encode_application(
         Application::MassAction(request) => Some(encode_mass_action(request, out)),
         Application::OrderStatus(query) => Some(encode_order_status(query, out)),
         Application::MarketData(query) => Some(encode_market_data(query, out)),
+        Application::Reduce(request) => Some(encode_reduce(request, out)),
+        Application::DefineSymbol(request) => Some(encode_define_symbol(request, out)),
+        Application::SetPhase(request) => Some(encode_set_phase(request, out)),
+        Application::SetBands(request) => Some(encode_set_bands(request, out)),
+        Application::SetRisk(request) => Some(encode_set_risk(request, out)),
+        Application::Kill(request) => Some(encode_kill(request, out)),
         Application::Refused(_) => None,
     }
 }

@@ -12,20 +12,25 @@
 
 mod decode;
 mod encode;
+mod steering;
 
 pub use decode::decode;
 pub use encode::{
     encode_application, encode_cancel, encode_establish, encode_finished_sending,
     encode_market_data, encode_mass_action, encode_negotiate, encode_new_order,
-    encode_order_status, encode_replace, encode_retransmit_request, encode_sequence,
+    encode_order_status, encode_reduce, encode_replace, encode_retransmit_request, encode_sequence,
     encode_terminate, encode_unsequenced_heartbeat,
+};
+pub use steering::{
+    encode_define_symbol, encode_kill, encode_set_bands, encode_set_phase, encode_set_risk,
 };
 
 use crate::template::{self as wire, Template};
 use gavel_types::{
-    BusinessReject, BusinessRejectReason, CancelOrder, Command, CommandKind, FlowType, Index,
-    MarketDataQuery, MassAction, Nanos, NewOrder, OrderStatusQuery, RejectedMessage, ReplaceOrder,
-    ReportNo, SeqNo, SessionSlot, SessionUuid, Term, TerminationCode,
+    BusinessReject, BusinessRejectReason, CancelOrder, Command, CommandKind, DefineSymbol,
+    FlowType, Index, Kill, MarketDataQuery, MassAction, Nanos, NewOrder, OrderStatusQuery,
+    ReduceOrder, RejectedMessage, ReplaceOrder, ReportNo, SeqNo, SessionSlot, SessionUuid,
+    SetBands, SetPhase, SetRisk, Term, TerminationCode,
 };
 
 /// A message of a client.
@@ -150,6 +155,18 @@ pub enum Application {
     OrderStatus(OrderStatusQuery),
     /// MarketDataRequest (V).
     MarketData(MarketDataQuery),
+    /// OrderReduceRequest.
+    Reduce(ReduceOrder),
+    /// SecurityDefinitionRequest (c).
+    DefineSymbol(DefineSymbol),
+    /// SecurityStatusRequest (e).
+    SetPhase(SetPhase),
+    /// PriceBandsRequest.
+    SetBands(SetBands),
+    /// PartyRiskLimitsRequest (CL).
+    SetRisk(SetRisk),
+    /// PartyActionRequest (DH).
+    Kill(Kill),
     /// A message that cannot be done as asked: to be answered by BusinessMessageReject.
     Refused(RejectedMessage),
 }
@@ -165,23 +182,53 @@ impl Application {
             Self::MassAction(body) => Command::mass_action(session, client_seq, body),
             Self::OrderStatus(body) => Command::order_status(session, client_seq, body),
             Self::MarketData(body) => Command::market_data(session, client_seq, body),
+            Self::Reduce(body) => Command::reduce(session, client_seq, body),
+            Self::DefineSymbol(body) => Command::define_symbol(session, client_seq, body),
+            Self::SetPhase(body) => Command::set_phase(session, client_seq, body),
+            Self::SetBands(body) => Command::set_bands(session, client_seq, body),
+            Self::SetRisk(body) => Command::set_risk(session, client_seq, body),
+            Self::Kill(body) => Command::kill(session, client_seq, body),
             Self::Refused(body) => Command::rejected(session, client_seq, body),
         }
     }
 }
 
+/// Template of the message that a client's command came in, or none if it is no client's.
+#[must_use]
+pub const fn template_of(kind: CommandKind) -> Option<u16> {
+    Some(match kind {
+        CommandKind::NewOrder => wire::NewOrderSingle::ID,
+        CommandKind::Cancel => wire::OrderCancelRequest::ID,
+        CommandKind::Replace => wire::OrderCancelReplaceRequest::ID,
+        CommandKind::MassAction => wire::OrderMassActionRequest::ID,
+        CommandKind::OrderStatus => wire::OrderStatusRequest::ID,
+        CommandKind::MarketData => wire::MarketDataRequest::ID,
+        CommandKind::Reduce => wire::OrderReduceRequest::ID,
+        CommandKind::DefineSymbol => wire::SecurityDefinitionRequest::ID,
+        CommandKind::SetPhase => wire::SecurityStatusRequest::ID,
+        CommandKind::SetBands => wire::PriceBandsRequest::ID,
+        CommandKind::SetRisk => wire::PartyRiskLimitsRequest::ID,
+        CommandKind::Kill => wire::PartyActionRequest::ID,
+        CommandKind::AdminStart
+        | CommandKind::Negotiate
+        | CommandKind::Establish
+        | CommandKind::Disconnect
+        | CommandKind::Skip
+        | CommandKind::Rejected
+        | CommandKind::Tick
+        | CommandKind::Finish => return None,
+    })
+}
+
 /// The refusal of an application message that was understood, but will not be done.
+///
+/// # Panics
+/// If the command is no client's application message: a bug.
 #[must_use]
 pub fn refusal(command: &Command, reason: BusinessRejectReason) -> RejectedMessage {
-    let ref_template = match CommandKind::from_code(command.kind) {
-        Some(CommandKind::NewOrder) => wire::NewOrderSingle::ID,
-        Some(CommandKind::Cancel) => wire::OrderCancelRequest::ID,
-        Some(CommandKind::Replace) => wire::OrderCancelReplaceRequest::ID,
-        Some(CommandKind::MassAction) => wire::OrderMassActionRequest::ID,
-        Some(CommandKind::OrderStatus) => wire::OrderStatusRequest::ID,
-        Some(CommandKind::MarketData) => wire::MarketDataRequest::ID,
-        _ => unreachable!("only a client's application message is refused"),
-    };
+    let ref_template = CommandKind::from_code(command.kind)
+        .and_then(template_of)
+        .expect("only a client's application message is refused");
     // As on the wire, every body begins with the name that the message goes by.
     let name = command.body.first_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes));
     let ref_id = name.expect("a body holds a name");

@@ -4,7 +4,7 @@ use super::{
     Entries, Envelope, EstablishmentAck, EstablishmentReject, Levels, MarketDataSnapshot,
     Sequenced, SequencedBody, ServerMessage, TERM_RUNS_MAX, TermRuns,
 };
-use crate::client::DecodeFault;
+use crate::client::{DecodeFault, template_of};
 use crate::frame::Frame;
 use crate::template::{
     self as wire, Common, GroupSize, MdEntry, OrderBlock, Template, TermRunEntry,
@@ -12,12 +12,13 @@ use crate::template::{
 use gavel_types::limits::MD_DEPTH_MAX;
 use gavel_types::{
     Account, AckRuleCode, BusinessReject, BusinessRejectReason, CancelReason, CancelReject,
-    CancelRejectReason, ClOrdId, EstablishmentRejectCode, ExecCanceled, ExecId, ExecNew,
-    ExecRejected, ExecReplaced, ExecStatus, ExecTrade, ExecType, FlowType, Index, IntakeReason,
-    IntakeState, MassActionRejectReason, MassActionReport, MassActionResponse, MassActionScope,
-    MassActionType, MdReqId, Nanos, NegotiationRejectCode, NotAppliedRange, OrdStatus, OrderId,
-    OrderRejectReason, OrderState, Price, Qty, ReportNo, RetransmitRejectCode, SeqNo, SessionUuid,
-    Side, Stamp, SymbolId, Term, TerminationCode, TrdMatchId,
+    CancelRejectReason, ClOrdId, CommandKind, EstablishmentRejectCode, ExecCanceled, ExecId,
+    ExecNew, ExecRejected, ExecReplaced, ExecRestated, ExecStatus, ExecTrade, ExecTriggered,
+    ExecType, FlowType, Index, IntakeReason, IntakeState, MassActionRejectReason, MassActionReport,
+    MassActionResponse, MassActionScope, MassActionType, MdReqId, Nanos, NegotiationRejectCode,
+    NotAppliedRange, OrdStatus, OrderId, OrderRejectReason, OrderState, Price, Qty, ReportNo,
+    RetransmitRejectCode, SeqNo, SessionUuid, Side, Stamp, SteeringReport, SteeringResult,
+    SymbolId, Term, TerminationCode, TrdMatchId,
 };
 use zerocopy::FromBytes;
 
@@ -209,6 +210,17 @@ fn sequenced<'a>(frame: &Frame<'a>) -> Result<ServerMessage<'a>, DecodeFault> {
         wire::OrderMassActionReport::ID => mass_action(frame)?,
         wire::ExecutionReportStatus::ID => status(frame)?,
         wire::MarketDataSnapshotFullRefresh::ID => market_data(frame)?,
+        wire::ExecutionReportTriggered::ID => {
+            let block: &wire::ExecutionReportTriggered = view(frame)?;
+            let (order, exec_id) = order_state(frame, &block.order, ExecType::Triggered, 0)?;
+            (&block.common, SequencedBody::Triggered(ExecTriggered { order, exec_id }))
+        }
+        wire::ExecutionReportRestated::ID => {
+            let block: &wire::ExecutionReportRestated = view(frame)?;
+            let (order, exec_id) = order_state(frame, &block.order, ExecType::Restated, 0)?;
+            (&block.common, SequencedBody::Restated(ExecRestated { order, exec_id }))
+        }
+        wire::SteeringReport::ID => steering(frame)?,
         template => return Err(DecodeFault::Template { template }),
     };
     with_head(frame, common, body)
@@ -355,6 +367,20 @@ fn status<'a>(frame: &Frame<'a>) -> Result<Parsed<'a>, DecodeFault> {
     // A status is no execution.
     known((exec_id == ExecId(0)).then_some(()), frame, "ExecID")?;
     Ok((&block.common, SequencedBody::Status(ExecStatus { order })))
+}
+
+fn steering<'a>(frame: &Frame<'a>) -> Result<Parsed<'a>, DecodeFault> {
+    let block: &wire::SteeringReport = view(frame)?;
+    let template = Some(block.ref_msg_type.get());
+    let command = CommandKind::ALL.iter().copied().find(|kind| template_of(*kind) == template);
+    let body = SteeringReport {
+        request_id: block.request_id.get(),
+        total_affected: block.total_affected_orders.get(),
+        command: known(command, frame, "RefMsgType")?.code(),
+        result: known(SteeringResult::from_code(block.steering_result), frame, "SteeringResult")?,
+        reserved: [0; 6],
+    };
+    Ok((&block.common, SequencedBody::Steering(body)))
 }
 
 fn market_data<'a>(frame: &Frame<'a>) -> Result<Parsed<'a>, DecodeFault> {

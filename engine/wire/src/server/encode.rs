@@ -2,16 +2,18 @@
 //! its length; [`MAX_SERVER_FRAME_BYTES`](super::MAX_SERVER_FRAME_BYTES) always suffices.
 
 use super::{Envelope, TERM_RUNS_MAX, TermRun};
+use crate::client::template_of;
 use crate::frame::{PREAMBLE_BYTES, block_prefix_mut, put, put_with_groups};
 use crate::template::{
     self as wire, Common, GroupSize, MdEntry, OrderBlock, Template, TermRunEntry,
 };
 use gavel_types::limits::MD_DEPTH_MAX;
 use gavel_types::{
-    BusinessReject, CancelReject, EstablishmentAccepted, EstablishmentRefused, ExecCanceled,
-    ExecId, ExecTrade, ExecType, FlowFinished, FlowType, IntakeReason, IntakeState, MarketDataPart,
-    MassActionReport, MdLevel, Nanos, NegotiationAccepted, NegotiationRefused, OrderState, Report,
-    ReportBody, ReportNo, RetransmitRejectCode, SessionUuid, TerminationCode,
+    BusinessReject, CancelReject, CommandKind, EstablishmentAccepted, EstablishmentRefused,
+    ExecCanceled, ExecId, ExecTrade, ExecType, FlowFinished, FlowType, IntakeReason, IntakeState,
+    MarketDataPart, MassActionReport, MdLevel, Nanos, NegotiationAccepted, NegotiationRefused,
+    OrderState, Report, ReportBody, ReportNo, RetransmitRejectCode, SessionUuid, SteeringReport,
+    TerminationCode,
 };
 use zerocopy::IntoBytes;
 
@@ -63,6 +65,15 @@ pub fn encode_report(parts: &[Report], envelope: &Envelope, out: &mut [u8]) -> u
             },
             out,
         ),
+        ReportBody::Triggered(body) => {
+            let order = order_block(&body.order, body.exec_id, ExecType::Triggered);
+            put(&wire::ExecutionReportTriggered { common, order }, out)
+        }
+        ReportBody::Restated(body) => {
+            let order = order_block(&body.order, body.exec_id, ExecType::Restated);
+            put(&wire::ExecutionReportRestated { common, order }, out)
+        }
+        ReportBody::Steering(body) => steering(common, body, out),
         ReportBody::NegotiationAccepted(_)
         | ReportBody::NegotiationRefused(_)
         | ReportBody::EstablishmentAccepted(_)
@@ -177,6 +188,19 @@ fn mass_action(common: Common, body: &MassActionReport, out: &mut [u8]) -> usize
         mass_action_response: body.response.code(),
         mass_action_reject_reason: body.reject_reason.code(),
         side: body.side,
+    };
+    put(&block, out)
+}
+
+/// The request is named by its template, as in BusinessMessageReject.
+fn steering(common: Common, body: &SteeringReport, out: &mut [u8]) -> usize {
+    let asked = CommandKind::from_code(body.command).and_then(template_of);
+    let block = wire::SteeringReport {
+        common,
+        request_id: body.request_id.into(),
+        total_affected_orders: body.total_affected.into(),
+        ref_msg_type: asked.expect("a steering report answers a client's command").into(),
+        steering_result: body.result.code(),
     };
     put(&block, out)
 }

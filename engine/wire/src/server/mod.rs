@@ -23,9 +23,10 @@ use crate::template::{self as wire, GroupSize, MdEntry, TermRunEntry};
 use gavel_types::limits::MD_DEPTH_MAX;
 use gavel_types::{
     AckRuleCode, BusinessReject, CancelReject, EstablishmentRejectCode, ExecCanceled, ExecNew,
-    ExecRejected, ExecReplaced, ExecStatus, ExecTrade, Index, IntakeReason, IntakeState,
-    MassActionReport, MdLevel, MdReqId, Nanos, NegotiationRejectCode, NotAppliedRange, Price, Qty,
-    ReportNo, RetransmitRejectCode, SeqNo, SessionUuid, Stamp, SymbolId, Term, TerminationCode,
+    ExecRejected, ExecReplaced, ExecRestated, ExecStatus, ExecTrade, ExecTriggered, Index,
+    IntakeReason, IntakeState, MassActionReport, MdLevel, MdReqId, Nanos, NegotiationRejectCode,
+    NotAppliedRange, Price, Qty, ReportNo, RetransmitRejectCode, SeqNo, SessionUuid, Stamp,
+    SteeringReport, SymbolId, Term, TerminationCode,
 };
 
 /// Most term runs in one answer to Establish. A client whose history is longer is told the newest.
@@ -225,6 +226,12 @@ pub enum SequencedBody<'a> {
     Status(ExecStatus),
     /// MarketDataSnapshotFullRefresh.
     MarketData(MarketDataSnapshot<'a>),
+    /// ExecutionReport Triggered.
+    Triggered(ExecTriggered),
+    /// ExecutionReport Restated.
+    Restated(ExecRestated),
+    /// SteeringReport.
+    Steering(SteeringReport),
 }
 
 /// MarketDataSnapshotFullRefresh: the top of one book.

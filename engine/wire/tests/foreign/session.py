@@ -3,7 +3,8 @@
     python session.py HOST PORT [--security-id 1] [--price 100.0] [--qty 10]
 
 Negotiate, Establish, two NewOrderSingle that trade with each other, MarketDataRequest, an order
-whose status is asked for and that OrderMassActionRequest ends, FinishedSending, Terminate.
+whose status is asked for and that OrderMassActionRequest ends, SecurityStatusRequest (a node
+without keys lets everybody steer), FinishedSending, Terminate.
 Prints one JSON line for everything received; exit status 0 if every answer came and says what it
 should, 1 if not. The book should hold nothing that trades at the price.
 """
@@ -132,8 +133,9 @@ def order(node, cl_ord_id, side, options):
         ExpireTime=None,
         SMPID=None,
         Account=0,
-        SMPInstruction="Off",
+        SMPInstruction="Default",
         TransactTime=time.time_ns(),
+        CashOrderQty=None,
     )
     report = node.expect("ExecutionReportNew")
     need(report["ClOrdID"] == cl_ord_id, "the report names the order", report)
@@ -198,9 +200,24 @@ def ask_and_cancel(node, options):
     need(report["TotalAffectedOrders"] == 1, "one order was live", report)
 
 
+def steer(node, options):
+    """The instrument goes on trading."""
+    node.send(
+        "SecurityStatusRequest",
+        SecurityStatusReqID=5,
+        SecurityID=options.security_id,
+        SecurityTradingStatus="Continuous",
+        TradingReferencePrice=None,
+    )
+    report = node.expect("SteeringReport")
+    need(report["RequestID"] == 5 and report["RefMsgType"] == 131, "it names the request", report)
+    need(report["SteeringResult"] == "Done", "it is done", report)
+    need(report["TotalAffectedOrders"] == 0, "nothing ended by it", report)
+
+
 def finish(node, session):
     """FinishedSending, and its answer."""
-    node.send("FinishedSending", SessionID=session, LastSeqNo=6)
+    node.send("FinishedSending", SessionID=session, LastSeqNo=7)
     answer = node.expect("FinishedReceiving")
     need(answer["NextSeqNo"] == node.next_number, "every report came before", answer)
 
@@ -238,6 +255,7 @@ def main():
         trade(node, options)
         query(node, options)
         ask_and_cancel(node, options)
+        steer(node, options)
         finish(node, session)
         end(node, session)
     except (Unexpected, codec.Garbage, OSError) as fault:

@@ -4,7 +4,8 @@
 
 use gavel_types::*;
 use gavel_wire::client::{self, ClientMessage, Credentials, Establish, LastReport, Negotiate};
-use gavel_wire::frame::{MAX_CLIENT_FRAME_BYTES, split, split_server};
+use gavel_wire::frame::{MAX_CLIENT_FRAME_BYTES, PREAMBLE_BYTES, split, split_server};
+use gavel_wire::layout::TEMPLATES;
 use gavel_wire::server::{
     self, Envelope, MAX_SERVER_FRAME_BYTES, Sequenced, SequencedBody, ServerMessage, TermRun,
 };
@@ -38,9 +39,10 @@ pub(crate) fn new_order() -> NewOrder {
         side: Side::Buy,
         ord_type: OrdType::Limit,
         time_in_force: TimeInForce::Gtc,
-        stp: StpInstruction::Off,
+        stp: StpInstruction::Default,
         exec_inst: 0,
         reserved: [0; 3],
+        budget: 0,
     }
 }
 
@@ -53,6 +55,26 @@ pub(crate) fn market_order() -> NewOrder {
         account: Account(0),
         ..new_order()
     }
+}
+
+/// Says something in every field that an order may have.
+pub(crate) fn stop_limit_order() -> NewOrder {
+    NewOrder {
+        min_qty: Qty(110),
+        display_qty: Qty(11),
+        stop_px: Price(101_500_000_000),
+        expire_time: Nanos(1_700_000_000_000_000_126),
+        stp_id: 2_362,
+        ord_type: OrdType::StopLimit,
+        time_in_force: TimeInForce::Gtd,
+        stp: StpInstruction::Decrement,
+        exec_inst: exec_inst::POST_ONLY | exec_inst::ALL_OR_NONE,
+        ..new_order()
+    }
+}
+
+pub(crate) fn budget_order() -> NewOrder {
+    NewOrder { time_in_force: TimeInForce::Fok, budget: 152_000_000_000, ..market_order() }
 }
 
 pub(crate) fn cancel() -> CancelOrder {
@@ -76,6 +98,94 @@ pub(crate) fn replace() -> ReplaceOrder {
         symbol: SymbolId(48),
         side: Side::Buy,
         time_in_force: TimeInForce::Day,
+        exec_inst: 0,
+        reserved: 0,
+        stop_px: Price(0),
+    }
+}
+
+pub(crate) fn replace_of_stop() -> ReplaceOrder {
+    ReplaceOrder {
+        price: Price::NULL,
+        exec_inst: exec_inst::REQUEUE,
+        stop_px: Price(99_000_000_000),
+        ..replace()
+    }
+}
+
+pub(crate) fn reduce() -> ReduceOrder {
+    ReduceOrder {
+        cl_ord_id: ClOrdId(1_100_006),
+        orig_cl_ord_id: ClOrdId(1_100_001),
+        order_id: OrderId(0),
+        by: Qty(7),
+        symbol: SymbolId(48),
+        side: Side::Buy,
+        reserved: [0; 3],
+    }
+}
+
+pub(crate) fn define_symbol() -> DefineSymbol {
+    DefineSymbol {
+        request_id: 320,
+        tick: Price(5_000_000),
+        price_min: Price(10_000_000),
+        price_max: Price(9_000_000_000_000),
+        lot: Qty(100),
+        qty_max: Qty(1_140_000),
+        protection: Price(250_000_000),
+        symbol: SymbolId(49),
+        qty_scale: 8,
+        stp: StpInstruction::CancelResting,
+        reserved: [0; 2],
+    }
+}
+
+pub(crate) fn set_phase() -> SetPhase {
+    SetPhase {
+        request_id: 324,
+        reference: Price(101_150_000_000),
+        symbol: SymbolId(48),
+        phase: TradingPhase::ClosingAuction,
+        reserved: [0; 3],
+    }
+}
+
+pub(crate) fn set_bands() -> SetBands {
+    SetBands {
+        request_id: 20_044,
+        low: Price(90_000_000_000),
+        high: Price::NULL,
+        dynamic: Price(2_000_000_000),
+        symbol: SymbolId(48),
+        action: BandAction::Halt,
+        reserved: [0; 3],
+    }
+}
+
+pub(crate) fn set_risk() -> SetRisk {
+    SetRisk {
+        request_id: 1_666,
+        qty_max: Qty(1_000),
+        notional_max: 5_000_000_000_000_000,
+        position_max: Qty(10_000),
+        collar: Price(3_000_000_000),
+        orders_max: 50,
+        rate_per_s: 60,
+        rate_burst: 70,
+        duplicate_ms: 80,
+        target: 4_711,
+        scope: RiskScope::Account,
+        reserved: [0; 3],
+    }
+}
+
+pub(crate) fn kill() -> Kill {
+    Kill {
+        request_id: 2_328,
+        target: 3,
+        scope: KillScope::Session,
+        action: KillAction::Reinstate,
         reserved: [0; 2],
     }
 }
@@ -199,6 +309,10 @@ pub(crate) fn level(price: i64, qty: u64) -> MdLevel {
 
 /// One report of every sequenced kind, with the name of its golden file.
 pub(crate) fn reports() -> Vec<(&'static str, Vec<Report>)> {
+    older_reports().into_iter().chain(newer_reports()).collect()
+}
+
+fn older_reports() -> Vec<(&'static str, Vec<Report>)> {
     let (stamp, slot, exec_id) = (stamp(), SessionSlot(3), ExecId(17_000));
     let mut market_data = market_data_parts(
         stamp,
@@ -285,6 +399,30 @@ fn mass_report() -> MassActionReport {
     }
 }
 
+/// Those that came with version 1.
+fn newer_reports() -> Vec<(&'static str, Vec<Report>)> {
+    let (stamp, slot, exec_id) = (stamp(), SessionSlot(3), ExecId(17_000));
+    let order = order_state(0);
+    let triggered = Report::exec_triggered(stamp, slot, &ExecTriggered { order, exec_id });
+    let restated = Report::exec_restated(stamp, slot, &ExecRestated { order, exec_id });
+    let steering = Report::steering(stamp, slot, &steering_report());
+    vec![
+        ("122_ExecutionReportTriggered", numbered(triggered)),
+        ("123_ExecutionReportRestated", numbered(restated)),
+        ("124_SteeringReport", numbered(steering)),
+    ]
+}
+
+fn steering_report() -> SteeringReport {
+    SteeringReport {
+        request_id: 2_328,
+        total_affected: 533,
+        command: CommandKind::Kill.code(),
+        result: SteeringResult::UnknownSession,
+        reserved: [0; 6],
+    }
+}
+
 fn not_applied() -> NotAppliedRange {
     NotAppliedRange { from: SeqNo(6), count: 4 }
 }
@@ -361,7 +499,8 @@ pub(crate) fn client_frame(message: &ClientMessage, transact_time: Nanos) -> Opt
 
 /// One message of a client for every template, with the name of its golden file.
 pub(crate) fn client_messages() -> Vec<(&'static str, ClientMessage)> {
-    use client::Application::{Cancel, MarketData, MassAction, NewOrder, OrderStatus, Replace};
+    use client::Application as A;
+    let application = ClientMessage::Application;
     let terminate = ClientMessage::Terminate { uuid: UUID, code: TerminationCode::Finished };
     vec![
         ("001_Negotiate", ClientMessage::Negotiate(negotiate())),
@@ -371,13 +510,22 @@ pub(crate) fn client_messages() -> Vec<(&'static str, ClientMessage)> {
         ("011_RetransmitRequest", ClientMessage::RetransmitRequest(retransmit_request())),
         ("014_Terminate", terminate),
         ("015_FinishedSending", ClientMessage::FinishedSending { uuid: UUID, last_seq: SeqNo(17) }),
-        ("100_NewOrderSingle_limit", ClientMessage::Application(NewOrder(new_order()))),
-        ("100_NewOrderSingle_market", ClientMessage::Application(NewOrder(market_order()))),
-        ("101_OrderCancelRequest", ClientMessage::Application(Cancel(cancel()))),
-        ("102_OrderCancelReplaceRequest", ClientMessage::Application(Replace(replace()))),
-        ("103_OrderMassActionRequest", ClientMessage::Application(MassAction(mass_action()))),
-        ("104_OrderStatusRequest", ClientMessage::Application(OrderStatus(order_status()))),
-        ("105_MarketDataRequest", ClientMessage::Application(MarketData(market_data_query()))),
+        ("100_NewOrderSingle_limit", application(A::NewOrder(new_order()))),
+        ("100_NewOrderSingle_market", application(A::NewOrder(market_order()))),
+        ("100_NewOrderSingle_stop", application(A::NewOrder(stop_limit_order()))),
+        ("100_NewOrderSingle_budget", application(A::NewOrder(budget_order()))),
+        ("101_OrderCancelRequest", application(A::Cancel(cancel()))),
+        ("102_OrderCancelReplaceRequest", application(A::Replace(replace()))),
+        ("102_OrderCancelReplaceRequest_stop", application(A::Replace(replace_of_stop()))),
+        ("103_OrderMassActionRequest", application(A::MassAction(mass_action()))),
+        ("104_OrderStatusRequest", application(A::OrderStatus(order_status()))),
+        ("105_MarketDataRequest", application(A::MarketData(market_data_query()))),
+        ("106_OrderReduceRequest", application(A::Reduce(reduce()))),
+        ("130_SecurityDefinitionRequest", application(A::DefineSymbol(define_symbol()))),
+        ("131_SecurityStatusRequest", application(A::SetPhase(set_phase()))),
+        ("132_PriceBandsRequest", application(A::SetBands(set_bands()))),
+        ("133_PartyRiskLimitsRequest", application(A::SetRisk(set_risk()))),
+        ("134_PartyActionRequest", application(A::Kill(kill()))),
     ]
 }
 
@@ -457,6 +605,23 @@ pub(crate) fn client_frames() -> Vec<(&'static str, Vec<u8>)> {
     client_messages().into_iter().map(frame).collect()
 }
 
+/// The client's frames of templates that have grown, as a client of version 0 sends them.
+pub(crate) fn older_client_frames() -> Vec<(&'static str, Vec<u8>)> {
+    let older = |(name, frame): (_, Vec<u8>)| {
+        let template = u16::from_le_bytes([frame[8], frame[9]]);
+        let layout = TEMPLATES.iter().find(|layout| layout.id == template)?;
+        (layout.first_bytes < layout.block_bytes).then(|| {
+            let mut older = frame[..PREAMBLE_BYTES + layout.first_bytes].to_vec();
+            let length = (older.len() as u32).to_be_bytes();
+            older[..4].copy_from_slice(&length);
+            older[6..8].copy_from_slice(&(layout.first_bytes as u16).to_le_bytes());
+            older[12..14].copy_from_slice(&[0, 0]);
+            (name, older)
+        })
+    };
+    client_frames().into_iter().filter_map(older).collect()
+}
+
 pub(crate) fn server_frames() -> Vec<(&'static str, Vec<u8>)> {
     let report = |(name, parts): (_, Vec<Report>)| {
         (name, framed(MAX_SERVER_FRAME_BYTES, |out| server::encode_report(&parts, &ENVELOPE, out)))
@@ -490,6 +655,9 @@ pub(crate) fn parts_of(message: &Sequenced<'_>) -> Vec<Report> {
         SequencedBody::CancelReject(body) => vec![Report::cancel_reject(stamp, slot, &body)],
         SequencedBody::MassAction(body) => vec![Report::mass_action(stamp, slot, &body)],
         SequencedBody::Status(body) => vec![Report::exec_status(stamp, slot, &body)],
+        SequencedBody::Triggered(body) => vec![Report::exec_triggered(stamp, slot, &body)],
+        SequencedBody::Restated(body) => vec![Report::exec_restated(stamp, slot, &body)],
+        SequencedBody::Steering(body) => vec![Report::steering(stamp, slot, &body)],
         SequencedBody::MarketData(body) => {
             let bids: Vec<_> = body.bids.iter().collect();
             let asks: Vec<_> = body.asks.iter().collect();

@@ -126,7 +126,7 @@ fn ordered(body: &Body<'_>) -> (&'static str, Value) {
                 "time_in_force": name(&b.time_in_force), "account": b.account.0,
                 "min_qty": b.min_qty.0, "display_qty": b.display_qty.0,
                 "stop_px": price(b.stop_px), "expire_time": b.expire_time.0, "stp": name(&b.stp),
-                "stp_id": b.stp_id, "exec_inst": b.exec_inst,
+                "stp_id": b.stp_id, "exec_inst": b.exec_inst, "budget": b.budget,
             }),
         ),
         Body::Cancel(b) => (
@@ -142,6 +142,15 @@ fn ordered(body: &Body<'_>) -> (&'static str, Value) {
                 "cl_ord_id": b.cl_ord_id.0, "orig_cl_ord_id": b.orig_cl_ord_id.0,
                 "order_id": b.order_id.0, "symbol": b.symbol.0, "side": name(&b.side),
                 "qty": b.qty.0, "price": price(b.price), "time_in_force": name(&b.time_in_force),
+                "exec_inst": b.exec_inst, "stop_px": given(b.stop_px),
+            }),
+        ),
+        Body::Reduce(b) => (
+            "reduce",
+            json!({
+                "cl_ord_id": b.cl_ord_id.0, "orig_cl_ord_id": b.orig_cl_ord_id.0,
+                "order_id": b.order_id.0, "symbol": b.symbol.0, "side": name(&b.side),
+                "by": b.by.0,
             }),
         ),
         Body::MarketData(b) => (
@@ -162,8 +171,61 @@ fn ordered(body: &Body<'_>) -> (&'static str, Value) {
                 "side": name(&b.side),
             }),
         ),
-        other => unreachable!("said with those of sessions: {other:?}"),
+        other => steered(other),
     }
+}
+
+fn steered(body: &Body<'_>) -> (&'static str, Value) {
+    let name = |value: &dyn core::fmt::Debug| format!("{value:?}");
+    match body {
+        Body::DefineSymbol(b) => (
+            "define",
+            json!({
+                "request_id": b.request_id, "symbol": b.symbol.0, "tick": price(b.tick),
+                "lot": b.lot.0, "price_min": price(b.price_min),
+                "price_max": price(b.price_max), "qty_max": b.qty_max.0,
+                "qty_scale": b.qty_scale, "stp": name(&b.stp),
+                "protection": given(b.protection),
+            }),
+        ),
+        Body::SetPhase(b) => (
+            "phase",
+            json!({
+                "request_id": b.request_id, "symbol": b.symbol.0, "phase": name(&b.phase),
+                "reference": price(b.reference),
+            }),
+        ),
+        Body::SetBands(b) => (
+            "bands",
+            json!({
+                "request_id": b.request_id, "symbol": b.symbol.0, "low": given(b.low),
+                "high": price(b.high), "dynamic": given(b.dynamic), "action": name(&b.action),
+            }),
+        ),
+        Body::SetRisk(b) => (
+            "risk",
+            json!({
+                "request_id": b.request_id, "scope": name(&b.scope), "target": b.target,
+                "qty_max": b.qty_max.0, "notional_max": b.notional_max,
+                "position_max": b.position_max.0, "collar": given(b.collar),
+                "orders_max": b.orders_max, "rate_per_s": b.rate_per_s,
+                "rate_burst": b.rate_burst, "duplicate_ms": b.duplicate_ms,
+            }),
+        ),
+        Body::Kill(b) => (
+            "kill",
+            json!({
+                "request_id": b.request_id, "scope": name(&b.scope), "target": b.target,
+                "action": name(&b.action),
+            }),
+        ),
+        other => unreachable!("said with those of sessions and orders: {other:?}"),
+    }
+}
+
+/// A price where 0 says that there is none.
+fn given(value: Price) -> Value {
+    if value == Price(0) { Value::Null } else { price(value) }
 }
 
 /// A price in units of the quote currency; null if there is none.
@@ -201,6 +263,11 @@ fn date(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gavel_types::{
+        BandAction, ClOrdId, Command, DefineSymbol, Index, Kill, KillAction, KillScope, OrderId,
+        Qty, ReduceOrder, RiskScope, SeqNo, SetBands, SetPhase, SetRisk, Side, Stamp,
+        StpInstruction, SymbolId, Term, TradingPhase,
+    };
 
     #[test]
     fn times_are_dates() {
@@ -210,6 +277,113 @@ mod tests {
         assert_eq!(at(951_782_400), "2000-02-29T00:00:00.000000005Z");
         assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00.000000005Z");
         assert_eq!(at(1_795_651_200), "2026-11-26T00:00:00.000000005Z");
+    }
+
+    fn shown(command: Command) -> String {
+        let stamp = Stamp { index: Index(9), term: Term(1), time: Nanos(0) };
+        let line = line(&LogRecord { stamp, command });
+        line.split_whitespace().skip(3).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_steers_a_symbol_is_named_field_by_field() {
+        let (slot, seq, symbol) = (SessionSlot(2), SeqNo(5), SymbolId(7));
+        let define = DefineSymbol {
+            request_id: 1,
+            tick: Price(10_000_000),
+            price_min: Price(10_000_000),
+            price_max: Price(1_000_000_000_000),
+            lot: Qty(1),
+            qty_max: Qty(50),
+            protection: Price(0),
+            symbol,
+            qty_scale: 8,
+            stp: StpInstruction::Allow,
+            reserved: [0; 2],
+        };
+        let phase = SetPhase {
+            request_id: 2,
+            reference: Price::NULL,
+            symbol,
+            phase: TradingPhase::Halt,
+            reserved: [0; 3],
+        };
+        let bands = SetBands {
+            request_id: 3,
+            low: Price(0),
+            high: Price(110_000_000_000),
+            dynamic: Price(2_000_000_000),
+            symbol,
+            action: BandAction::Reject,
+            reserved: [0; 3],
+        };
+        for (command, expected) in [
+            (
+                Command::define_symbol(slot, seq, &define),
+                "define 2 5 lot=1 price_max=1000 price_min=0.01 qty_max=50 qty_scale=8 \
+                 request_id=1 stp=Allow symbol=7 tick=0.01",
+            ),
+            (Command::set_phase(slot, seq, &phase), "phase 2 5 phase=Halt request_id=2 symbol=7"),
+            (
+                Command::set_bands(slot, seq, &bands),
+                "bands 2 5 action=Reject dynamic=2 high=110 request_id=3 symbol=7",
+            ),
+        ] {
+            assert_eq!(shown(command), expected);
+        }
+    }
+
+    #[test]
+    fn what_steers_a_party_is_named_field_by_field() {
+        let (slot, seq) = (SessionSlot(2), SeqNo(5));
+        let risk = SetRisk {
+            request_id: 4,
+            qty_max: Qty(10),
+            notional_max: 20,
+            position_max: Qty(30),
+            collar: Price(500_000_000),
+            orders_max: 40,
+            rate_per_s: 50,
+            rate_burst: 60,
+            duplicate_ms: 70,
+            target: 11,
+            scope: RiskScope::Account,
+            reserved: [0; 3],
+        };
+        let kill = Kill {
+            request_id: 5,
+            target: 3,
+            scope: KillScope::Session,
+            action: KillAction::Suspend,
+            reserved: [0; 2],
+        };
+        let reduce = ReduceOrder {
+            cl_ord_id: ClOrdId(6),
+            orig_cl_ord_id: ClOrdId(1),
+            order_id: OrderId(0),
+            by: Qty(4),
+            symbol: SymbolId(7),
+            side: Side::Sell,
+            reserved: [0; 3],
+        };
+        for (command, expected) in [
+            (
+                Command::set_risk(slot, seq, &risk),
+                "risk 2 5 collar=0.5 duplicate_ms=70 notional_max=20 orders_max=40 \
+                 position_max=30 qty_max=10 rate_burst=60 rate_per_s=50 request_id=4 \
+                 scope=Account target=11",
+            ),
+            (
+                Command::kill(slot, seq, &kill),
+                "kill 2 5 action=Suspend request_id=5 scope=Session target=3",
+            ),
+            (
+                Command::reduce(slot, seq, &reduce),
+                "reduce 2 5 by=4 cl_ord_id=6 orig_cl_ord_id=1 side=Sell symbol=7",
+            ),
+        ] {
+            assert_eq!(shown(command), expected);
+        }
     }
 
     #[test]

@@ -109,6 +109,9 @@ pub(crate) fn digest_report(hash: &mut Sha256, number: ReportNo, body: &Sequence
         SequencedBody::CancelReject(body) => hash.update(body.as_bytes()),
         SequencedBody::MassAction(body) => hash.update(body.as_bytes()),
         SequencedBody::Status(body) => hash.update(body.as_bytes()),
+        SequencedBody::Triggered(body) => hash.update(body.as_bytes()),
+        SequencedBody::Restated(body) => hash.update(body.as_bytes()),
+        SequencedBody::Steering(body) => hash.update(body.as_bytes()),
         SequencedBody::MarketData(body) => {
             hash.update(body.md_req_id.as_bytes());
             for side in [body.bids, body.asks] {
@@ -235,7 +238,11 @@ impl Ledger {
                 self.fault(format!("legal message {} was refused", reject.ref_id));
                 self.answer(index, reject.ref_id)
             }
-            SequencedBody::MassAction(_) | SequencedBody::Status(_) => {
+            SequencedBody::MassAction(_)
+            | SequencedBody::Status(_)
+            | SequencedBody::Triggered(_)
+            | SequencedBody::Restated(_)
+            | SequencedBody::Steering(_) => {
                 self.fault("an answer to what was never asked".into());
                 None
             }
@@ -327,6 +334,12 @@ fn name_of(message: &Application) -> u64 {
         Application::MarketData(query) => query.md_req_id.0,
         Application::MassAction(request) => request.cl_ord_id.0,
         Application::OrderStatus(query) => query.cl_ord_id.0,
+        Application::Reduce(request) => request.cl_ord_id.0,
+        Application::DefineSymbol(request) => request.request_id,
+        Application::SetPhase(request) => request.request_id,
+        Application::SetBands(request) => request.request_id,
+        Application::SetRisk(request) => request.request_id,
+        Application::Kill(request) => request.request_id,
         Application::Refused(refused) => refused.ref_id,
     }
 }

@@ -171,7 +171,9 @@ impl Trader {
             symbol: live.symbol,
             side: live.side,
             time_in_force: TimeInForce::Gtc,
-            reserved: [0; 2],
+            exec_inst: 0,
+            reserved: 0,
+            stop_px: Price(0),
         })
     }
 

@@ -238,7 +238,9 @@ impl Judge {
             symbol: self.symbol,
             side,
             time_in_force: TimeInForce::Gtc,
-            reserved: [0; 2],
+            exec_inst: 0,
+            reserved: 0,
+            stop_px: Price(0),
         })
     }
 
@@ -323,7 +325,11 @@ impl Judge {
                 self.forget(reject.ref_id);
             }
             SequencedBody::MarketData(snapshot) => self.on_book(index, snapshot),
-            SequencedBody::MassAction(_) | SequencedBody::Status(_) => {
+            SequencedBody::MassAction(_)
+            | SequencedBody::Status(_)
+            | SequencedBody::Triggered(_)
+            | SequencedBody::Restated(_)
+            | SequencedBody::Steering(_) => {
                 self.note(|| "an answer to what was never asked".into());
             }
             SequencedBody::NotApplied(burnt) => {

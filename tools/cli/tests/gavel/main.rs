@@ -1,9 +1,11 @@
 //! `gavel` as outsiders call it: real processes, real TCP, a real disk.
 #![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
+mod cases;
 mod journal;
 mod replay;
 mod snapshot;
+mod steer;
 mod verbs;
 mod versions;
 

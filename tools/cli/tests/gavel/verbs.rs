@@ -57,7 +57,7 @@ fn the_command_line_explains_itself() {
     let output = gavel(dir.path(), &["--help"]);
     assert_eq!(output.status.code(), Some(0));
     let help = String::from_utf8(output.stdout).unwrap();
-    for verb in ["replay", "demo", "storm", "journal", "snapshot"] {
+    for verb in ["replay", "cases", "demo", "storm", "journal", "snapshot", "steer"] {
         assert!(help.contains(verb), "{help}");
     }
     assert_eq!(gavel(dir.path(), &["fly"]).status.code(), Some(2));

@@ -5,8 +5,8 @@ use gavel_contract::{BookPlan, Machine, Outbox, Progress, SessionPlan, SymbolSpe
 use gavel_pipeline::session::Sessioned;
 use gavel_types::{
     AckRuleCode, AdminStart, Command, ConnId, DisconnectCause, Index, LogRecord, Nanos, Price, Qty,
-    Report, ReportBody, ReportNo, RetransmitRejectCode, SeqNo, SessionSlot, Stamp, SymbolId, Term,
-    TerminationCode,
+    Report, ReportBody, ReportNo, RetransmitRejectCode, SeqNo, SessionSlot, Stamp, StpInstruction,
+    SymbolId, Term, TerminationCode,
 };
 use gavel_wire::acceptor::{Acceptor, Close, Limits, Verdict};
 use gavel_wire::client::decode;
@@ -63,9 +63,16 @@ fn machine() -> Sessioned<Book> {
         price_min: Price(1),
         price_max: Price(1_000_000),
         qty_max: Qty(1_000),
+        qty_scale: 0,
+        stp: StpInstruction::Allow,
+        protection: Price(0),
     };
-    let book =
-        BookPlan { symbols: vec![symbol], orders_max: 1_024, levels_max: 64, sessions_max: 4 };
+    let book = BookPlan {
+        symbols: vec![symbol],
+        levels_max: 64,
+        sessions_max: 4,
+        ..BookPlan::for_orders(1_024)
+    };
     let plan = SessionPlan {
         sessions_max: 4,
         connections_max: 4,

@@ -2,7 +2,7 @@
 //!
 //! | rule | of |
 //! |---|---|
-//! | leaves + cum = qty | New, Trade, Replaced |
+//! | leaves + cum = qty | New, Trade, Replaced, Triggered, Restated |
 //! | leaves = 0 | Canceled, Rejected |
 //! | cum = cum before + last_qty | Trade, along one OrderID |
 //! | both sides of a match: same TrdMatchID, price and quantity, opposite sides, adjacent | Trade |
@@ -39,6 +39,12 @@ impl Conserve {
             ReportBody::New(_) => fail("a new order has filled", report),
             ReportBody::Trade(exec) => self.on_trade(exec, report),
             ReportBody::Replaced(exec) if !adds_up(&exec.order) => {
+                fail("leaves + cum is not qty", report)
+            }
+            ReportBody::Triggered(exec) if !adds_up(&exec.order) => {
+                fail("leaves + cum is not qty", report)
+            }
+            ReportBody::Restated(exec) if !adds_up(&exec.order) => {
                 fail("leaves + cum is not qty", report)
             }
             ReportBody::Canceled(exec) => {

@@ -172,6 +172,9 @@ fn sequenced(body: &SequencedBody<'_>) -> &'static str {
         SequencedBody::MassAction(_) => "MassAction",
         SequencedBody::Status(_) => "Status",
         SequencedBody::MarketData(_) => "MarketData",
+        SequencedBody::Triggered(_) => "Triggered",
+        SequencedBody::Restated(_) => "Restated",
+        SequencedBody::Steering(_) => "Steering",
     }
 }
 

@@ -34,6 +34,8 @@ pub enum AskedFor {
     MassAction,
     /// OrderStatusRequest.
     Status,
+    /// Whatever steers the venue.
+    Steering,
 }
 
 /// What identifies a message of a session.
@@ -41,7 +43,8 @@ pub enum AskedFor {
 pub struct Asked {
     /// Its kind.
     pub kind: AskedFor,
-    /// ClOrdID or MDReqID; of an OrderStatusRequest the order's, if it has one there.
+    /// ClOrdID, MDReqID or the name of a steering request; of an OrderStatusRequest the order's, if
+    /// it has one there.
     pub name: u64,
 }
 
@@ -49,7 +52,8 @@ impl Asked {
     /// Of a message.
     ///
     /// # Panics
-    /// If it is one that no client sends.
+    /// If it is one that no client of the simulator sends: they do not reduce, whose answer does
+    /// not always name its request.
     #[must_use]
     pub fn of(message: &Application) -> Self {
         let (kind, name) = match message {
@@ -59,6 +63,12 @@ impl Asked {
             Application::MarketData(query) => (AskedFor::MarketData, query.md_req_id.0),
             Application::MassAction(request) => (AskedFor::MassAction, request.cl_ord_id.0),
             Application::OrderStatus(query) => (AskedFor::Status, query.cl_ord_id.0),
+            Application::DefineSymbol(request) => (AskedFor::Steering, request.request_id),
+            Application::SetPhase(request) => (AskedFor::Steering, request.request_id),
+            Application::SetBands(request) => (AskedFor::Steering, request.request_id),
+            Application::SetRisk(request) => (AskedFor::Steering, request.request_id),
+            Application::Kill(request) => (AskedFor::Steering, request.request_id),
+            Application::Reduce(_) => unreachable!("clients of the simulator do not reduce"),
             Application::Refused(_) => unreachable!("clients send what has a form"),
         };
         Self { kind, name }
@@ -110,7 +120,10 @@ pub fn answer_of(body: &SequencedBody<'_>) -> Says {
         SequencedBody::BusinessReject(reject) => {
             return Says::Refused(reject.ref_seq.0, reject.ref_id);
         }
-        SequencedBody::Trade(_) => return Says::Nothing,
+        SequencedBody::Steering(report) => (AskedFor::Steering, report.request_id),
+        SequencedBody::Trade(_) | SequencedBody::Triggered(_) | SequencedBody::Restated(_) => {
+            return Says::Nothing;
+        }
     };
     Says::Answered(Asked { kind, name })
 }

@@ -107,9 +107,10 @@ pub(crate) fn order(cl_ord_id: u64, side: Side, price: Price, qty: u64) -> Vec<u
         side,
         ord_type: OrdType::Limit,
         time_in_force: TimeInForce::Gtc,
-        stp: StpInstruction::Off,
+        stp: StpInstruction::Default,
         exec_inst: 0,
         reserved: [0; 3],
+        budget: 0,
     };
     frame(|out| client::encode_new_order(&order, TIMESTAMP, out))
 }
@@ -146,7 +147,9 @@ pub(crate) fn replace(cl_ord_id: u64, orig_cl_ord_id: u64, price: Price, qty: u6
         symbol: SYMBOL,
         side: Side::Buy,
         time_in_force: TimeInForce::Gtc,
-        reserved: [0; 2],
+        exec_inst: 0,
+        reserved: 0,
+        stop_px: Price(0),
     };
     frame(|out| client::encode_replace(&request, out))
 }

@@ -57,7 +57,9 @@ fn record() -> impl Strategy<Value = (Command, u64)> {
         ),
         6 => (conn.clone(), proptest::sample::select(DisconnectCause::ALL))
             .prop_map(|(conn, cause)| disconnect(conn, cause)),
-        9 => (slot.clone(), 1..8_u64, 0..4_u64).prop_map(|(slot, seq, n)| order(slot, seq, n)),
+        9 => (slot.clone(), 1..8_u64, 0..4_u64, prop_oneof![Just(0), 0..3_000 * MS]).prop_map(
+            |(slot, seq, n, until)| order_until(slot, seq, n, until)
+        ),
         1 => (slot, conn, 0..9_u64).prop_map(|(slot, conn, last)| finish(slot, conn, last)),
         6 => Just(Command::tick()),
     ];
@@ -83,6 +85,7 @@ fn check(machine: &Sessioned<Echo>) {
     conns.dedup();
     assert!(conns.len() == count, "a connection carries one session");
     let due = sessions.iter().map(Session::due).min().unwrap_or(NEVER);
+    let due = due.min(machine.machine().due());
     let tick_at = machine.tick_at();
     let is_met = tick_at >= due && tick_at.0 - due.0 < super::super::TICK_NS;
     assert!(is_met || due == NEVER && tick_at == NEVER, "a Tick is wanted when something is due");

@@ -1,0 +1,92 @@
+//! Second chances: an order came to rest, and all-or-none orders of the other side try again.
+//!
+//! Inputs -> outputs: an order that came to rest -> trades of all-or-none orders that it, with
+//! others, is enough for.
+//! Invariants: each is tried once, in the order that they had.
+//! Limits: [`CHANCES_MAX`] of them; orders on the way that are not all-or-none are walked past.
+//! Not here: how partners are found (partners.rs).
+
+use crate::book::{Book, Step, Task};
+use crate::orders::{NIL, flag};
+use crate::reports::Emit;
+use gavel_contract::Outbox;
+use gavel_types::Side;
+
+/// Most orders that try again.
+const CHANCES_MAX: u32 = 64;
+
+/// Orders that try again, one by one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Chance {
+    /// An all-or-none order that found no partners comes to rest first.
+    Rests(u32),
+    /// They are looked at from `at` on.
+    At {
+        /// Place of the symbol's book.
+        place: u32,
+        /// Side of the orders that try again.
+        side: Side,
+        /// Price, in ticks, at which the other came to rest.
+        ticks: u64,
+        at: u32,
+        tried: u32,
+    },
+}
+
+impl Chance {
+    pub(crate) const fn rests(slot: u32) -> Self {
+        Self::Rests(slot)
+    }
+}
+
+impl Book {
+    /// An order came to rest: whom it gives a second chance.
+    pub(crate) fn give_second_chance(&mut self, slot: u32) -> Step {
+        let order = self.orders.order(slot);
+        let (place, side) = (order.book, order.side.opposite());
+        let ticks = self.levels.level(self.orders.node(slot).level).ticks;
+        let at = self.first_in(place, crate::symbol::resting(side));
+        self.then(Task::Chance(Chance::At { place, side, ticks, at, tried: 0 }))
+    }
+
+    /// Goes on with second chances.
+    pub(crate) fn second_chance(
+        &mut self,
+        chance: Chance,
+        emit: &mut Emit<'_, impl Outbox>,
+    ) -> Step {
+        let (place, side, ticks, mut at, mut tried) = match chance {
+            Chance::Rests(slot) if self.orders.order(slot).may_rest() => {
+                return self.come_to_rest(slot, emit);
+            }
+            Chance::Rests(slot) => return self.end_rest(slot, emit),
+            Chance::At { place, side, ticks, at, tried } => (place, side, ticks, at, tried),
+        };
+        while at != NIL && tried < CHANCES_MAX && self.reaches(at, side, ticks) {
+            let next = self.following(at);
+            let order = *self.orders.order(at);
+            if order.is(flag::ALL_OR_NONE) {
+                tried += 1;
+                let terms = self.terms(&order, self.smp_id(at));
+                let after = Chance::At { place, side, ticks, at: next, tried };
+                if let Some(row) = self.partners(at, &terms, Some(after)) {
+                    let leaves = order.leaves;
+                    self.tell_order(at, gavel_types::EventKind::Delete, leaves, emit);
+                    self.unrest(at);
+                    return self.then(Task::Row(row));
+                }
+            }
+            at = next;
+        }
+        self.after(place, emit)
+    }
+
+    /// True if the price of a resting order of this side reaches so far.
+    fn reaches(&self, slot: u32, side: Side, ticks: u64) -> bool {
+        let own = self.levels.level(self.orders.node(slot).level).ticks;
+        match side {
+            Side::Buy => own >= ticks,
+            Side::Sell => own <= ticks,
+        }
+    }
+}
