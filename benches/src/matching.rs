@@ -30,7 +30,7 @@ const SYMBOL: SymbolId = SymbolId(1);
 /// The one session.
 const SESSION: SessionSlot = SessionSlot(0);
 /// Operations that are records before the clock starts.
-pub const BLOCK: usize = 256;
+pub const BLOCK: usize = 1_024;
 /// A larger book does not fit in the cache: what is needed next is worth fetching ahead (orders).
 const LARGE_BOOK: u32 = 16_384;
 

@@ -10,12 +10,12 @@ use crate::book::{Book, Step};
 use crate::kinds::{is_plain, is_supported};
 use crate::names::Vacancy;
 use crate::orders::{Extra, Order, flag};
-use crate::reports::Emit;
+use crate::reports::{Emit, Shown};
 use crate::symbol::{SymbolBook, resting, waiting};
 use gavel_contract::Outbox;
 use gavel_types::{
-    BandAction, Nanos, NewOrder, OrdType, OrderRejectReason, Price, Qty, SessionSlot, Side,
-    TimeInForce, TradingPhase, exec_inst,
+    BandAction, EventKind, Nanos, NewOrder, OrdType, OrderRejectReason, Price, Qty, SessionSlot,
+    Side, TimeInForce, TradingPhase, exec_inst,
 };
 
 /// Why an order may not come in, and at which price it was by then.
@@ -34,15 +34,34 @@ impl Book {
     ) -> Step {
         if is_plain(asked) {
             return match self.admit_plain(session, asked) {
-                Ok((vacancy, order)) => {
-                    let slot = self.begin(vacancy, &order);
-                    emit.accepted(self.shown(slot));
-                    self.go_in(slot, emit)
-                }
+                Ok((vacancy, order)) => self.enter_plain(vacancy, &order, emit),
                 Err(reason) => self.reject(session, asked, reason, emit),
             };
         }
         self.enter_special(session, asked, emit)
+    }
+
+    /// A plain order comes in. What is at hand is not asked for again: it is the commonest way by
+    /// far.
+    #[inline]
+    fn enter_plain(
+        &mut self,
+        vacancy: Vacancy,
+        order: &Order,
+        emit: &mut Emit<'_, impl Outbox>,
+    ) -> Step {
+        let slot = self.begin(vacancy, order);
+        let book = &self.books[order.book as usize];
+        let (symbol, phase) = (book.rules.symbol, book.phase);
+        let is_alone = book.all_or_none == 0;
+        emit.accepted(Shown { order, id: self.orders.id(slot), symbol, open: order.qty });
+        let rests = order.may_rest() && phase == TradingPhase::Continuous && is_alone;
+        if !rests || self.would_trade(order) {
+            return self.go_in(slot, emit);
+        }
+        self.queue_plain(slot, order);
+        self.tell_order(slot, EventKind::Add, order.leaves, emit);
+        self.after(order.book, emit)
     }
 
     #[cold]

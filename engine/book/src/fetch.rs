@@ -10,91 +10,100 @@
 
 use crate::book::Book;
 use crate::orders::NIL;
-use crate::symbol::resting;
-use gavel_types::{Body, ClOrdId, LogRecord, NewOrder, OrderId, SessionSlot};
+use gavel_types::{Body, ClOrdId, LogRecord, NewOrder, OrderId};
 
 /// Most records that are looked at.
 const AHEAD: usize = 32;
 
-/// What a record will need: an order, or where one would rest.
+/// Live orders from which on it pays: below, what records need is near anyway, and looking for it
+/// costs more than it saves.
+const WORTH_IT: u32 = 16_384;
+
+/// What a record will need: an order, or the one behind which a new one comes to stand.
 #[derive(Clone, Copy)]
-enum Need {
-    Named(u32),
-    Rests { vacant: u32, place: u32, ladder: u32, ticks: u64 },
+struct Need {
+    slot: u32,
+    /// The order may be taken out: its neighbours and its name are needed as well.
+    leaves: bool,
 }
+
+const NOTHING: Need = Need { slot: NIL, leaves: false };
 
 impl Book {
     pub(crate) fn fetch(&self, records: &[LogRecord]) {
-        let mut needs = [Need::Named(NIL); AHEAD];
+        if self.orders.live() < WORTH_IT {
+            return;
+        }
+        let mut needs = [NOTHING; AHEAD];
+        let mut seen = 0;
         let mut count = 0;
         for (need, record) in needs.iter_mut().zip(records) {
-            *need = self.need(record);
+            *need = self.need(record, &mut seen);
             count += 1;
         }
-        // Names, then the orders that they name, or those that new ones come to stand behind.
-        let mut slots = [NIL; AHEAD];
-        for (slot, need) in slots.iter_mut().zip(&needs[..count]) {
-            *slot = match *need {
-                Need::Named(slot) => slot,
-                Need::Rests { place, ladder, ticks, .. } => self.last_at(place, ladder, ticks),
-            };
-        }
-        let mut neighbours = [NIL; AHEAD];
-        for (next, &slot) in neighbours.iter_mut().zip(&slots[..count]) {
-            if slot != NIL {
-                *next = self.orders.node(slot).next;
+        let needs = &needs[..count];
+        // The orders themselves; then what stands around those that may leave, and what names them.
+        let mut around = [(NIL, NIL); AHEAD];
+        for (around, need) in around.iter_mut().zip(needs) {
+            if need.slot != NIL {
+                let node = self.orders.node(need.slot);
+                *around = (node.prev, node.next);
             }
         }
-        let mut seen = 0;
-        for (need, &next) in needs.iter().zip(&neighbours[..count]) {
-            if next != NIL && next < self.orders.capacity() {
-                seen ^= self.orders.node(next).prev;
+        let mut owned = [(NIL, NIL); AHEAD];
+        for ((need, &(prev, next)), owned) in needs.iter().zip(&around).zip(&mut owned) {
+            if need.leaves && need.slot != NIL {
+                let order = self.orders.order(need.slot);
+                seen ^= self.names.at_home(order.session, order.cl_ord_id);
+                seen ^= self.level_of(prev) ^ self.level_of(next);
+                *owned = self.owners.around(need.slot);
             }
-            if let Need::Rests { vacant, .. } = need {
-                seen ^= vacant;
-            }
+        }
+        for &(before, after) in &owned[..count] {
+            seen ^= self.owners.look(before) ^ self.owners.look(after);
         }
         core::hint::black_box(seen);
     }
 
+    fn level_of(&self, slot: u32) -> u32 {
+        if slot < self.orders.capacity() { self.orders.node(slot).level } else { 0 }
+    }
+
     #[inline]
-    fn need(&self, record: &LogRecord) -> Need {
+    fn need(&self, record: &LogRecord, seen: &mut u32) -> Need {
         let session = record.command.session;
         let named = |order_id: OrderId, name: ClOrdId| {
-            let slot = order_id.0 as u32;
-            if order_id == OrderId(0) {
-                Need::Named(self.names.at_home(session, name))
-            } else if slot < self.orders.capacity() {
-                Need::Named(slot)
+            let by_handle = order_id.0 as u32;
+            let slot = if order_id == OrderId(0) {
+                self.names.at_home(session, name)
+            } else if by_handle < self.orders.capacity() {
+                by_handle
             } else {
-                Need::Named(NIL)
-            }
+                NIL
+            };
+            Need { slot, leaves: true }
         };
         match record.command.parse() {
-            Ok(Body::NewOrder(asked)) => self.place_of_new(session, asked),
+            Ok(Body::NewOrder(asked)) => {
+                *seen ^= self.names.at_home(session, asked.cl_ord_id);
+                Need { slot: self.last_at(asked), leaves: false }
+            }
             Ok(Body::Cancel(asked)) => named(asked.order_id, asked.orig_cl_ord_id),
             Ok(Body::Replace(asked)) => named(asked.order_id, asked.orig_cl_ord_id),
             Ok(Body::Reduce(asked)) => named(asked.order_id, asked.orig_cl_ord_id),
-            _ => Need::Named(NIL),
+            _ => NOTHING,
         }
     }
 
-    /// Where an order would rest, if it may: what is asked for was not checked yet.
-    fn place_of_new(&self, session: SessionSlot, asked: &NewOrder) -> Need {
-        let Some(place) = self.place_of(asked.symbol) else { return Need::Named(NIL) };
-        let rules = &self.books[place as usize].rules;
-        if !rules.is_legal_price(asked.price) {
-            return Need::Named(NIL);
+    /// The last order at the price at which an order would rest, if it may: what is asked for was
+    /// not checked yet.
+    fn last_at(&self, asked: &NewOrder) -> u32 {
+        let Some(place) = self.place_of(asked.symbol) else { return NIL };
+        let book = &self.books[place as usize];
+        if !book.rules.is_legal_price(asked.price) {
+            return NIL;
         }
-        let vacant = self.names.at_home(session, asked.cl_ord_id);
-        let (ladder, ticks) = (resting(asked.side), rules.ticks(asked.price));
-        Need::Rests { vacant, place, ladder, ticks }
-    }
-
-    /// The last order in the queue at a price.
-    fn last_at(&self, place: u32, ladder: u32, ticks: u64) -> u32 {
-        let ladder = &self.books[place as usize].ladders[ladder as usize];
-        let level = ladder.find(&self.pages, ticks);
+        let level = book.side(asked.side).find(&self.pages, book.rules.ticks(asked.price));
         level.map_or(NIL, |level| self.levels.level(level).tail)
     }
 }

@@ -9,7 +9,7 @@ use crate::book::Book;
 use crate::digest::term;
 use crate::names::Vacancy;
 use crate::orders::{Extra, NIL, Order, flag};
-use crate::reports::Emit;
+use crate::reports::{Emit, Shown};
 use crate::symbol::{resting, waiting};
 use gavel_contract::Outbox;
 use gavel_types::{CancelReason, ClOrdId, Event, EventKind, Nanos, Price, Qty, Side};
@@ -116,8 +116,13 @@ impl Book {
         if order.is(special) {
             return self.queue_special(slot, &order);
         }
-        let (which, price) = (resting(order.side), order.price);
-        self.queue_at(slot, &order, which, price, Qty(0));
+        self.queue_plain(slot, &order);
+    }
+
+    /// The same of an order that neither waits nor hides, and is met by everybody.
+    #[inline]
+    pub(crate) fn queue_plain(&mut self, slot: u32, order: &Order) {
+        self.queue_at(slot, order, resting(order.side), order.price, Qty(0));
     }
 
     /// The same of an order that waits, hides or is not met by everybody.
@@ -148,7 +153,7 @@ impl Book {
 
     /// Takes an order out of its queue, and its level with it if it was the last.
     #[inline]
-    pub(crate) fn unrest(&mut self, slot: u32) {
+    pub(crate) fn unrest(&mut self, slot: u32) -> Order {
         let (order, id, emptied) = self.levels.unlink(&mut self.orders, slot);
         let hidden = if order.is(flag::ICEBERG) { self.orders.extra(slot).hidden } else { Qty(0) };
         let book = &mut self.books[order.book as usize];
@@ -163,20 +168,28 @@ impl Book {
             let ladder = &mut book.ladders[(gone.ladder % 4) as usize];
             ladder.remove(&mut self.pages, gone.ticks, |level| levels.level(level).ticks);
         }
+        order
     }
 
     /// A resting or waiting order is cancelled: reported, and gone.
     #[inline]
-    pub(crate) fn cancel_resting(
+    pub(crate) fn cancel_resting<O: Outbox>(
         &mut self,
         slot: u32,
         why: CancelReason,
         request: ClOrdId,
-        emit: &mut Emit<'_, impl Outbox>,
+        emit: &mut Emit<'_, O>,
     ) {
-        self.tell_order(slot, EventKind::Delete, self.orders.order(slot).leaves, emit);
-        self.unrest(slot);
-        self.cancel_aggressor(slot, why, request, emit);
+        if O::KEEPS_EVENTS {
+            self.tell_order(slot, EventKind::Delete, self.orders.order(slot).leaves, emit);
+        }
+        let order = self.unrest(slot);
+        if order.is(flag::ICEBERG) {
+            return self.cancel_aggressor(slot, why, request, emit);
+        }
+        let (id, symbol) = (self.orders.id(slot), self.books[order.book as usize].rules.symbol);
+        emit.canceled(Shown { order: &order, id, symbol, open: order.leaves }, why, request);
+        self.end(slot);
     }
 
     /// An order that is at no level is cancelled: reported, and gone.

@@ -107,6 +107,19 @@ impl Owners {
         self.links[slot as usize].after
     }
 
+    /// The orders that the same session entered before and after one, whether it is live or not.
+    #[inline]
+    pub(crate) fn around(&self, slot: u32) -> (u32, u32) {
+        let link = self.links[slot as usize];
+        (link.before, link.after)
+    }
+
+    /// Looks at an order's link, so that it is near.
+    #[inline]
+    pub(crate) fn look(&self, slot: u32) -> u32 {
+        self.links.get(slot as usize).map_or(0, |link| link.after)
+    }
+
     /// The one before, NIL if there is none.
     pub(crate) fn before(&self, slot: u32) -> u32 {
         self.links[slot as usize].before

@@ -133,7 +133,8 @@ impl Rules {
 
     #[inline]
     pub(crate) fn price(&self, ticks: u64) -> Price {
-        Price(ticks as i64 * self.tick)
+        // Beyond the highest price it wraps, and is no legal price.
+        Price((ticks as i64).wrapping_mul(self.tick))
     }
 
     /// Ten to the scale: what an amount of money is multiplied by to be price * quantity.
