@@ -244,7 +244,9 @@ mod tests {
             let vacancy = book.names.vacancy(&book.orders, SessionSlot(0), ClOrdId(9)).unwrap();
             book.names.insert(vacancy, 0);
         };
-        an_order_that_rests_nowhere("are counted"): |book| drop(book.unrest(0));
+        an_order_that_rests_nowhere("are counted"): |book| {
+            book.unrest(0);
+        };
         a_lost_level("no level is lost"): |book| {
             book.levels.take(0, 5);
         };
