@@ -86,6 +86,12 @@ fn order_of(book: &Book, row: &OrderRow) -> Result<Order, BadState> {
     let is_extra = order.is(flag::EXTRA);
     let needs_extra = order.is(extras) || time_in_force == TimeInForce::Gtd;
     check(is_extra || !needs_extra, "an order lacks something")?;
+    // Neither what waits nor what trades whole has filled, and what trades whole shows all of it.
+    let is_whole = order.is(flag::ALL_OR_NONE);
+    let has_filled = order.leaves != order.qty;
+    let is_iceberg = order.is(flag::ICEBERG);
+    let is_odd = has_filled && (is_whole || waits && !is_iceberg) || is_whole && is_iceberg;
+    check(!is_odd, "an order did what it cannot")?;
     let shy = row.flags & (flag::POST_ONLY | flag::SLIDES | flag::ALL_OR_NONE);
     check(shy.count_ones() <= 1 && !(shy != 0 && waits), "an order is of two kinds")?;
     Ok(order)
@@ -128,7 +134,9 @@ fn extra_of(book: &Book, head2: &Head2, row: &ExtraRow) -> Result<Extra, BadStat
     let hides = (row.hidden == Qty(0) || iceberg) && rules.is_legal_qty(row.hidden);
     let sum = row.hidden.0.checked_add(order.leaves.0);
     let is_within = sum.is_some_and(|open| open <= order.qty.0);
-    check(displays && hides && is_within, "a hidden quantity is wrong")?;
+    // What waits hides nothing yet.
+    let waits_whole = !order.is(flag::WAITS) || order.leaves == order.qty && row.hidden == Qty(0);
+    check(displays && hides && is_within && waits_whole, "a hidden quantity is wrong")?;
     let was_stop = row.stop_px == Price::NULL || rules.is_legal_price(row.stop_px);
     let waits = !order.is(flag::WAITS) || row.stop_px != Price::NULL;
     check(was_stop && waits, "a stop price is wrong")?;

@@ -176,6 +176,13 @@ refuses! {
     post_only_and_whole("an order is of two kinds"): |parts| {
         parts.orders[5].flags |= flag::POST_ONLY;
     };
+    a_whole_order_in_parts("an order did what it cannot"): |parts| {
+        parts.orders[5].leaves.0 -= 2;
+    };
+    a_whole_order_that_hides("an order did what it cannot"): |parts| {
+        parts.orders[5].flags |= flag::ICEBERG | flag::EXTRA;
+    };
+    a_stop_that_filled("an order did what it cannot"): |parts| parts.orders[4].leaves.0 -= 2;
     a_whole_stop("an order is of two kinds"): |parts| parts.orders[4].flags |= flag::ALL_OR_NONE;
     one_name_twice("two orders have one name"): |parts| parts.orders[2].cl_ord_id = ClOrdId(1);
     a_level_too_many("there are too many levels"): |parts| {
