@@ -457,6 +457,20 @@ impl Machine for Book {
 }
 
 impl Book {
+    /// The order-independent digest of a symbol's live orders, kept up at every change; none if
+    /// there is no such symbol. It covers names, prices and quantities, and not the queues' order
+    /// ([`Machine::digest`] does). Sessions are covered by their slots.
+    #[must_use]
+    pub fn live_digest_of(&self, symbol: SymbolId) -> Option<u64> {
+        self.place_of(symbol).map(|place| self.books[place as usize].digest)
+    }
+
+    /// The same over all symbols: their sum.
+    #[must_use]
+    pub fn live_digest(&self) -> u64 {
+        self.books.iter().fold(0, |sum, book| sum.wrapping_add(book.digest))
+    }
+
     /// Place of a symbol's book.
     #[inline]
     pub(crate) fn place_of(&self, symbol: SymbolId) -> Option<u32> {

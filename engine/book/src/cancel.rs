@@ -29,6 +29,21 @@ pub(crate) struct Target {
     pub(crate) response_to: u8,
 }
 
+/// What a request says of the order it means: all three kinds have these fields.
+macro_rules! target {
+    ($asked:expr, $response_to:literal) => {
+        $crate::cancel::Target {
+            cl_ord_id: $asked.cl_ord_id,
+            orig_cl_ord_id: $asked.orig_cl_ord_id,
+            order_id: $asked.order_id,
+            symbol: $asked.symbol,
+            side: $asked.side,
+            response_to: $response_to,
+        }
+    };
+}
+pub(crate) use target;
+
 impl Book {
     #[inline]
     pub(crate) fn cancel(
@@ -37,14 +52,7 @@ impl Book {
         asked: &CancelOrder,
         emit: &mut Emit<'_, impl Outbox>,
     ) -> Step {
-        let target = Target {
-            cl_ord_id: asked.cl_ord_id,
-            orig_cl_ord_id: asked.orig_cl_ord_id,
-            order_id: asked.order_id,
-            symbol: asked.symbol,
-            side: asked.side,
-            response_to: b'1',
-        };
+        let target = target!(asked, b'1');
         let Some(slot) = self.target(session, &target, emit) else {
             return self.told(emit);
         };
@@ -59,14 +67,7 @@ impl Book {
         asked: &ReduceOrder,
         emit: &mut Emit<'_, impl Outbox>,
     ) -> Step {
-        let target = Target {
-            cl_ord_id: asked.cl_ord_id,
-            orig_cl_ord_id: asked.orig_cl_ord_id,
-            order_id: asked.order_id,
-            symbol: asked.symbol,
-            side: asked.side,
-            response_to: b'2',
-        };
+        let target = target!(asked, b'2');
         let Some(slot) = self.target(session, &target, emit) else {
             return self.told(emit);
         };

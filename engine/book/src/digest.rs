@@ -91,3 +91,56 @@ impl StateDigest {
         self.hash.digest()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Book;
+    use crate::orders::Order;
+    use crate::testing::{order, plan};
+    use gavel_contract::Machine;
+    use gavel_types::{Qty, SessionSlot, Side, SymbolId};
+
+    fn book_of(orders: &[Order]) -> Book {
+        let mut book = Book::new(&plan(8));
+        for order in orders {
+            let slot = book.begin_live(*order);
+            book.queue(slot);
+        }
+        book
+    }
+
+    #[test]
+    fn the_digest_of_what_is_live_does_not_know_the_way() {
+        let orders =
+            [order(1, Side::Buy, 100), order(2, Side::Buy, 100), order(3, Side::Sell, 101)];
+        let (one, mut other) = (book_of(&orders), book_of(&[orders[2], orders[1], orders[0]]));
+        assert_eq!(one.live_digest(), other.live_digest());
+        let key = |session: SessionSlot| u64::from(session.0);
+        assert_ne!(one.digest(&key), other.digest(&key), "the queue's order is the other digest's");
+        assert_eq!(one.live_digest_of(SymbolId(1)), Some(one.live_digest()));
+        assert_eq!(one.live_digest_of(SymbolId(2)), None);
+        other.lessen(0, Qty(1));
+        assert_ne!(one.live_digest(), other.live_digest(), "a quantity counts");
+        for slot in 0..3 {
+            other.unrest(slot);
+            other.end(slot);
+        }
+        assert_eq!(other.live_digest(), 0, "nothing is live");
+    }
+
+    #[test]
+    fn every_field_counts() {
+        let base = order(1, Side::Buy, 100);
+        let others = [
+            Order { cl_ord_id: gavel_types::ClOrdId(2), ..base },
+            Order { session: SessionSlot(1), ..base },
+            Order { price: gavel_types::Price(101), ..base },
+            Order { side: Side::Sell, ..base },
+            Order { qty: Qty(11), ..base },
+            Order { leaves: Qty(9), ..base },
+        ];
+        let digests: std::collections::HashSet<u64> =
+            others.iter().chain([&base]).map(|order| book_of(&[*order]).live_digest()).collect();
+        assert_eq!(digests.len(), 7);
+    }
+}

@@ -140,50 +140,29 @@ impl Book {
         }
     }
 
-    /// The order that was asked for, or the first reason against it. These are the checks of a
-    /// limit order that is Day, Gtc or Ioc and nothing else, which most are: the same as below, but
-    /// for those that it cannot fail.
+    /// The order that was asked for, or the first reason against it: what a plain one cannot fail is
+    /// left out.
     #[inline]
     fn admit_plain(
         &mut self,
         session: SessionSlot,
         asked: &NewOrder,
     ) -> Result<(Vacancy, Order), OrderRejectReason> {
-        use OrderRejectReason as No;
-        let place = self.place_of(asked.symbol).ok_or(No::UnknownSymbol)?;
-        let book = &self.books[place as usize];
-        if asked.qty == Qty(0) || !book.rules.is_legal_qty(asked.qty) {
-            return Err(No::IncorrectQuantity);
-        }
-        if !book.rules.is_legal_price(asked.price) {
-            return Err(No::InvalidPriceIncrement);
-        }
-        let vacancy = self.names.vacancy(&self.orders, session, asked.cl_ord_id);
-        let vacancy = vacancy.ok_or(No::DuplicateOrder)?;
-        let mut order = order_of(session, place, asked, 0);
-        if book.phase != TradingPhase::Continuous && !may_collect(book, &order) {
-            return Err(No::ExchangeClosed);
-        }
-        if !book.is_within_band(asked.price) {
-            return Err(No::PriceExceedsBand);
-        }
-        if self.risk.is_armed {
-            order.flags |= self.check_new(&order, asked)?;
-        }
+        let (vacancy, order) = self.admit_form::<true>(session, asked)?;
         if self.orders.is_full() || order.may_rest() && !self.has_level(&order, 0) {
-            return Err(No::BookFull);
+            return Err(OrderRejectReason::BookFull);
         }
         Ok((vacancy, order))
     }
 
-    /// The order that was asked for, or the first reason against it.
+    /// The same of any order.
     fn admit(
         &mut self,
         session: SessionSlot,
         asked: &NewOrder,
     ) -> Result<(Vacancy, Order), Refusal> {
         let refusal = |reason| Refusal { reason, price: asked.price };
-        let (vacancy, mut order) = self.admit_form(session, asked).map_err(refusal)?;
+        let (vacancy, mut order) = self.admit_form::<false>(session, asked).map_err(refusal)?;
         self.check_post_only(&mut order).map_err(refusal)?;
         let price = order.price;
         let refusal = |reason| Refusal { reason, price };
@@ -194,8 +173,9 @@ impl Book {
         Ok((vacancy, order))
     }
 
-    /// The checks up to that of risk.
-    fn admit_form(
+    /// The checks up to that of risk. A plain order has no other fields than those that all have.
+    #[inline]
+    fn admit_form<const PLAIN: bool>(
         &mut self,
         session: SessionSlot,
         asked: &NewOrder,
@@ -204,27 +184,30 @@ impl Book {
         let place = self.place_of(asked.symbol).ok_or(No::UnknownSymbol)?;
         let book = &self.books[place as usize];
         let rules = &book.rules;
-        if !is_supported(asked) {
+        if !PLAIN && !is_supported(asked) {
             return Err(No::UnsupportedOrderCharacteristic);
         }
         let is_legal = asked.qty != Qty(0) && rules.is_legal_qty(asked.qty);
-        if !is_legal || !rules.is_lots(asked.display_qty) || asked.min_qty > asked.qty {
+        let parts = PLAIN || rules.is_lots(asked.display_qty) && asked.min_qty <= asked.qty;
+        if !is_legal || !parts {
             return Err(No::IncorrectQuantity);
         }
-        let is_legal = |price| price == Price::NULL || rules.is_legal_price(price);
-        if !is_legal(asked.price) || !is_legal(asked.stop_px) {
+        let is_legal = |price| !PLAIN && price == Price::NULL || rules.is_legal_price(price);
+        if !is_legal(asked.price) || !PLAIN && !is_legal(asked.stop_px) {
             return Err(No::InvalidPriceIncrement);
         }
         let vacancy = self.names.vacancy(&self.orders, session, asked.cl_ord_id);
         let vacancy = vacancy.ok_or(No::DuplicateOrder)?;
-        let mut order = order_of(session, place, asked, flags_of(asked));
+        let flags = if PLAIN { 0 } else { flags_of(asked) };
+        let mut order = order_of(session, place, asked, flags);
         if book.phase != TradingPhase::Continuous && !may_collect(book, &order) {
             return Err(No::ExchangeClosed);
         }
         if !book.is_within_band(asked.price) {
             return Err(No::PriceExceedsBand);
         }
-        if asked.time_in_force == TimeInForce::Gtd && asked.expire_time <= self.now {
+        let is_gtd = !PLAIN && asked.time_in_force == TimeInForce::Gtd;
+        if is_gtd && asked.expire_time <= self.now {
             return Err(No::TooLateToEnter);
         }
         if self.risk.is_armed {

@@ -8,7 +8,7 @@
 //! order of the checks is that of RULES.md, *Cancel, reduce, replace*.
 
 use crate::book::{Book, Step};
-use crate::cancel::Target;
+use crate::cancel::target;
 use crate::orders::{Order, flag};
 use crate::reports::Emit;
 use crate::symbol::waiting;
@@ -37,14 +37,7 @@ impl Book {
         asked: &ReplaceOrder,
         emit: &mut Emit<'_, impl Outbox>,
     ) -> Step {
-        let target = Target {
-            cl_ord_id: asked.cl_ord_id,
-            orig_cl_ord_id: asked.orig_cl_ord_id,
-            order_id: asked.order_id,
-            symbol: asked.symbol,
-            side: asked.side,
-            response_to: b'2',
-        };
+        let target = target!(asked, b'2');
         let Some(slot) = self.target(session, &target, emit) else {
             return self.told(emit);
         };

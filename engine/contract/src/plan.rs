@@ -82,9 +82,10 @@ impl BookPlan {
     /// `symbols_max` of a configuration that does not say. This and the next three stand in the
     /// digest of every log that was written without saying: they never change.
     pub const SYMBOLS_MAX: u32 = 1_024;
-    /// `pages_max` of a configuration that does not say: the pages of the deepest books that four
-    /// symbols can have within 16,384 levels a side; 37 MB.
-    pub const PAGES_MAX: u32 = 131_072;
+    /// `pages_max` of a configuration that does not say: what the deepest books of four symbols can
+    /// need within 16,384 levels a side (a tree of n levels has fewer than 2n pages), so that a log
+    /// of before there were pages is replayed as it was; 73 MB.
+    pub const PAGES_MAX: u32 = 262_144;
     /// `accounts_max` of a configuration that does not say.
     pub const ACCOUNTS_MAX: u32 = 1_024;
     /// `positions_max` of a configuration that does not say.

@@ -17,7 +17,7 @@ mod self_trade;
 mod steering;
 mod stops;
 
-use crate::support::{Held, Left, Subject, both as examples};
+use crate::support::{Held, Left, Subject, both as examples, limit};
 use gavel_contract::{BookPlan, Conventions, Outbox, Progress, SymbolSpec};
 use gavel_types::limits::BURST;
 use gavel_types::*;
@@ -300,25 +300,7 @@ fn line(report: &Report) -> String {
 
 /// A limit order of symbol 1, good till cancel.
 fn buy(name: u64, qty: u64, price: i64) -> NewOrder {
-    NewOrder {
-        cl_ord_id: ClOrdId(name),
-        price: Price(price),
-        qty: Qty(qty),
-        min_qty: Qty(0),
-        display_qty: Qty(0),
-        stop_px: Price::NULL,
-        expire_time: Nanos(0),
-        stp_id: 0,
-        symbol: SymbolId(1),
-        account: Account(0),
-        side: Side::Buy,
-        ord_type: OrdType::Limit,
-        time_in_force: TimeInForce::Gtc,
-        stp: StpInstruction::Default,
-        exec_inst: 0,
-        reserved: [0; 3],
-        budget: 0,
-    }
+    NewOrder { stp: StpInstruction::Default, ..limit(name, Side::Buy, qty, price) }
 }
 
 fn sell(name: u64, qty: u64, price: i64) -> NewOrder {
