@@ -140,8 +140,8 @@ impl Book {
         }
     }
 
-    /// The order that was asked for, or the first reason against it: what a plain one cannot fail is
-    /// left out.
+    /// The order that was asked for, or the first reason against it: what a plain one cannot fail
+    /// is left out.
     #[inline]
     fn admit_plain(
         &mut self,

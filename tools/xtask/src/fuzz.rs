@@ -48,9 +48,10 @@ pub(crate) fn run(workspace: &Workspace, args: &FuzzArgs) -> Result<bool> {
 }
 
 fn one(workspace: &Workspace, target: &Target, seconds: u64) -> Result<bool> {
-    // The profile of the tests: it is built already, and it checks overflows.
-    let mut cargo = workspace.cargo(["test", "--package", &target.package]);
-    cargo.args(["--lib", "--bins", "--tests", "--", &target.name, "--nocapture"]);
+    // The profile and the features of the tests, which are those of the workspace: so it is built
+    // already (a package alone would be built once more), and it checks overflows.
+    let mut cargo = workspace.cargo(["test", "--workspace", "--lib", "--bins", "--tests"]);
+    cargo.args(["--", &target.name, "--nocapture"]);
     cargo.env("BOLERO_RANDOM_TEST_TIME_MS", (seconds * 1_000).to_string());
     cargo.env("BOLERO_RANDOM_ITERATIONS", usize::MAX.to_string());
     cargo.stdout(Stdio::piped());
