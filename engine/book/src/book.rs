@@ -25,6 +25,7 @@ use alloc::vec::Vec;
 use gavel_contract::{
     BadState, BookPlan, Conventions, Machine, Outbox, Progress, StateSink, StateSource, SymbolSpec,
 };
+use gavel_types::limits::BURST;
 use gavel_types::{
     Body, CancelReason, ClOrdId, LogRecord, Nanos, OrderId, Price, SessionSlot, Side, Stamp,
     SymbolId, TradingPhase,
@@ -309,6 +310,10 @@ impl Book {
 
     fn begin_record(&mut self, emit: &mut Emit<'_, impl Outbox>) -> Step {
         if self.expire(emit) == Progress::Paused {
+            return self.pause(Task::Begin);
+        }
+        // The record itself wants room as if it came alone.
+        if self.held.is_some() && !emit.has_room(BURST) {
             return self.pause(Task::Begin);
         }
         match self.held.take() {

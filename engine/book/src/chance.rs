@@ -17,26 +17,16 @@ const CHANCES_MAX: u32 = 64;
 
 /// Orders that try again, one by one.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Chance {
-    /// An all-or-none order that found no partners comes to rest first.
-    Rests(u32),
-    /// They are looked at from `at` on.
-    At {
-        /// Place of the symbol's book.
-        place: u32,
-        /// Side of the orders that try again.
-        side: Side,
-        /// Price, in ticks, at which the other came to rest.
-        ticks: u64,
-        at: u32,
-        tried: u32,
-    },
-}
-
-impl Chance {
-    pub(crate) const fn rests(slot: u32) -> Self {
-        Self::Rests(slot)
-    }
+pub(crate) struct Chance {
+    /// Place of the symbol's book.
+    place: u32,
+    /// Side of the orders that try again.
+    side: Side,
+    /// Price, in ticks, at which the other came to rest.
+    ticks: u64,
+    /// The order that is looked at next.
+    at: u32,
+    tried: u32,
 }
 
 impl Book {
@@ -46,7 +36,7 @@ impl Book {
         let (place, side) = (order.book, order.side.opposite());
         let ticks = self.levels.level(self.orders.node(slot).level).ticks;
         let at = self.first_in(place, crate::symbol::resting(side));
-        self.then(Task::Chance(Chance::At { place, side, ticks, at, tried: 0 }))
+        self.then(Task::Chance(Chance { place, side, ticks, at, tried: 0 }))
     }
 
     /// Goes on with second chances.
@@ -55,20 +45,14 @@ impl Book {
         chance: Chance,
         emit: &mut Emit<'_, impl Outbox>,
     ) -> Step {
-        let (place, side, ticks, mut at, mut tried) = match chance {
-            Chance::Rests(slot) if self.orders.order(slot).may_rest() => {
-                return self.come_to_rest(slot, emit);
-            }
-            Chance::Rests(slot) => return self.end_rest(slot, emit),
-            Chance::At { place, side, ticks, at, tried } => (place, side, ticks, at, tried),
-        };
+        let Chance { place, side, ticks, mut at, mut tried } = chance;
         while at != NIL && tried < CHANCES_MAX && self.reaches(at, side, ticks) {
             let next = self.following(at);
             let order = *self.orders.order(at);
             if order.is(flag::ALL_OR_NONE) {
                 tried += 1;
                 let terms = self.terms(&order, self.smp_id(at));
-                let after = Chance::At { place, side, ticks, at: next, tried };
+                let after = Chance { place, side, ticks, at: next, tried };
                 if let Some(row) = self.partners(at, &terms, Some(after)) {
                     let leaves = order.leaves;
                     self.tell_order(at, gavel_types::EventKind::Delete, leaves, emit);

@@ -57,7 +57,7 @@ impl Book {
         let terms = self.terms(order, self.smp_id(slot));
         let traded_at = Price::NULL;
         if order.is(flag::ALL_OR_NONE) {
-            return self.aggress_whole(slot, &terms);
+            return self.aggress_whole(slot, &terms, emit);
         }
         let rests_at_last = self.conventions.market_rest_rests
             && order.price == Price::NULL

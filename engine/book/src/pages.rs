@@ -11,7 +11,7 @@
 //! Source: a radix tree of 6 bits a step with path compression (Morrison's PATRICIA), whose nodes
 //! are bitmaps: the highest key of a page is one instruction away.
 //!
-//! Measured against a window of ticks with an overflow, this needs no second structure for far
+//! Unlike a window of ticks with an overflow, this needs no second structure for far
 //! prices and no moving of the window, and memory only where there are orders.
 
 use alloc::vec;

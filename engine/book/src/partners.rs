@@ -37,10 +37,17 @@ pub(crate) struct Row {
 
 impl Book {
     /// An all-or-none order that is at no level becomes an aggressor, or comes to rest.
-    pub(crate) fn aggress_whole(&mut self, slot: u32, terms: &Terms) -> Step {
+    pub(crate) fn aggress_whole(
+        &mut self,
+        slot: u32,
+        terms: &Terms,
+        emit: &mut Emit<'_, impl Outbox>,
+    ) -> Step {
         match self.partners(slot, terms, None) {
             Some(row) => self.then(Task::Row(row)),
-            None => self.then(Task::Chance(Chance::rests(slot))),
+            None if self.orders.order(slot).may_rest() => self.come_to_rest(slot, emit),
+            // A replace made it Ioc.
+            None => self.end_rest(slot, emit),
         }
     }
 

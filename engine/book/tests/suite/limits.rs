@@ -150,6 +150,35 @@ fn a_replace_sweeps_and_pauses_too<M: Subject>() {
     assert_eq!(venue.depth(1).0, [(150, 10)]);
 }
 
+/// What is due ends before a record, and may leave it less room than it wants.
+fn what_is_due_leaves_room_for_the_record<M: Subject>() {
+    const LEVELS: u64 = 64;
+    let burst = gavel_types::limits::BURST;
+    for due in [1, 31, 32, 33, 60, 63, 64, 65, 70] {
+        let mut venue = Venue::<M>::new(&plan(200, 200));
+        for name in 1..=LEVELS {
+            venue.run(enter(0, limit(name, Side::Buy, 1, name as i64)));
+        }
+        for name in LEVELS + 1..=LEVELS + due {
+            let order = limit(name, Side::Sell, 1, 500);
+            let (time_in_force, expire_time) = (TimeInForce::Gtd, Nanos(1 << 40));
+            venue.run(enter(0, NewOrder { time_in_force, expire_time, ..order }));
+        }
+        let stamp = Stamp { index: Index(1_000), term: Term(3), time: Nanos(1 << 40) };
+        let record = LogRecord { stamp, command: market_data(0, 1, 64) };
+        let mut out = Slots { reports: Vec::new(), free: burst };
+        let mut progress = venue.machine.apply(&record, &mut out);
+        while progress == gavel_contract::Progress::Paused {
+            out.free = burst;
+            progress = venue.machine.resume(&mut out);
+        }
+        let kinds = kinds(&out.reports);
+        let ended = kinds.iter().take_while(|kind| **kind == ReportKind::Canceled).count();
+        assert_eq!(ended as u64, due, "they end first");
+        assert_eq!(kinds.len() - ended, LEVELS as usize / 4, "the answer is whole");
+    }
+}
+
 fn the_largest_quantities_add_up<M: Subject>() {
     let mut sizes = plan(4, 4);
     sizes.symbols[0].qty_max = Qty(u64::MAX / 4);
@@ -173,5 +202,6 @@ both!(
     a_long_sweep_pauses_and_goes_on,
     a_sweep_that_just_fits_or_just_does_not,
     a_replace_sweeps_and_pauses_too,
+    what_is_due_leaves_room_for_the_record,
     the_largest_quantities_add_up,
 );

@@ -69,9 +69,9 @@ pub(crate) fn plan(orders_max: u32, levels_max: u32) -> BookPlan {
 }
 
 /// An outbox with so many slots, no more.
-struct Slots {
-    reports: Vec<Report>,
-    free: usize,
+pub(crate) struct Slots {
+    pub(crate) reports: Vec<Report>,
+    pub(crate) free: usize,
 }
 
 impl Outbox for Slots {
