@@ -71,9 +71,9 @@ impl core::error::Error for BadState {}
 /// and of nothing else (no clock, no I/O, no randomness, no address).
 ///
 /// Callers apply a record only when the outbox has at least `gavel_types::limits::BURST` free
-/// slots, and give a machine that paused so many again sooner or later: what was due before a record
-/// may have used up what the record itself wants. A machine returns [`Progress::Paused`] rather than
-/// exceed what is free.
+/// slots, and give a machine that paused so many again sooner or later: what was due before a
+/// record may have used up what the record itself wants. A machine returns [`Progress::Paused`]
+/// rather than exceed what is free.
 pub trait Machine {
     /// Applies one record.
     fn apply(&mut self, record: &LogRecord, out: &mut impl Outbox) -> Progress;
