@@ -42,20 +42,18 @@ pub struct LiveOrder {
 /// sum of all: so it is kept up in constant time at every change. It does not cover the queue's
 /// order.
 ///
-/// Two products folded, in the manner of wyhash: every bit of either factor reaches the result.
+/// A product folded, in the manner of wyhash: every bit of either factor reaches the result.
 #[inline]
 pub(crate) fn term(symbol: SymbolId, order: &Order, hidden: Qty) -> u64 {
     const A: u64 = 0x9E37_79B9_7F4A_7C15;
     const B: u64 = 0xD1B5_4A32_D192_ED03;
     const C: u64 = 0xA076_1D64_78BD_642F;
-    let place = u64::from(symbol.0) << 32 | u64::from(order.session.0);
     let kind = u64::from(order.side.code()) << 8 | u64::from(order.flags & flag::WAITS);
-    let name = (order.cl_ord_id.0 ^ A).wrapping_add(place.wrapping_mul(B));
-    let state = (order.price.0 as u64).wrapping_mul(A)
-        ^ order.qty.0.wrapping_mul(B)
-        ^ order.leaves.0.wrapping_mul(C)
-        ^ hidden.0.wrapping_mul(A ^ B).wrapping_add(kind);
-    let product = u128::from(name) * u128::from(state | 1);
+    let place = u64::from(symbol.0) << 32 | u64::from(order.session.0);
+    let name = order.cl_ord_id.0.wrapping_mul(A) ^ place ^ kind << 48;
+    let quantities = order.qty.0.wrapping_mul(B) ^ order.leaves.0 ^ hidden.0.rotate_left(32);
+    let state = (order.price.0 as u64).wrapping_mul(C).wrapping_add(quantities);
+    let product = u128::from(name ^ A) * u128::from(state ^ B);
     (product as u64) ^ (product >> 64) as u64
 }
 

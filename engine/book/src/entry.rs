@@ -18,6 +18,14 @@ use gavel_types::{
     Side, TimeInForce, TradingPhase, exec_inst,
 };
 
+/// What was found out about an order that may come in.
+struct Admitted {
+    vacancy: Vacancy,
+    /// Place of its symbol's book.
+    place: u32,
+    flags: u8,
+}
+
 /// Why an order may not come in, and at which price it was by then.
 struct Refusal {
     reason: OrderRejectReason,
@@ -33,10 +41,7 @@ impl Book {
         emit: &mut Emit<'_, impl Outbox>,
     ) -> Step {
         if is_plain(asked) {
-            return match self.admit_plain(session, asked) {
-                Ok((vacancy, order)) => self.enter_plain(vacancy, &order, emit),
-                Err(reason) => self.reject(session, asked, reason, emit),
-            };
+            return self.enter_plain(session, asked, emit);
         }
         self.enter_special(session, asked, emit)
     }
@@ -46,22 +51,39 @@ impl Book {
     #[inline]
     fn enter_plain(
         &mut self,
-        vacancy: Vacancy,
-        order: &Order,
+        session: SessionSlot,
+        asked: &NewOrder,
         emit: &mut Emit<'_, impl Outbox>,
     ) -> Step {
-        let slot = self.begin(vacancy, order);
-        let book = &self.books[order.book as usize];
-        let (symbol, phase) = (book.rules.symbol, book.phase);
-        let is_alone = book.all_or_none == 0;
-        emit.accepted(Shown { order, id: self.orders.id(slot), symbol, open: order.qty });
-        let rests = order.may_rest() && phase == TradingPhase::Continuous && is_alone;
-        if !rests || self.would_trade(order) {
+        let admitted = match self.admit_form::<true>(session, asked) {
+            Ok(admitted) => admitted,
+            Err(reason) => return self.reject(session, asked, reason, emit),
+        };
+        let book = &self.books[admitted.place as usize];
+        let ticks = book.rules.ticks(asked.price);
+        let may_rest = asked.time_in_force != TimeInForce::Ioc;
+        let is_alone = book.phase == TradingPhase::Continuous && book.all_or_none == 0;
+        let rests = may_rest && is_alone && !book.other(asked.side).reaches(ticks);
+        let ladder = book.side(asked.side);
+        let level = if rests { ladder.find(&self.pages, ticks) } else { None };
+        let has_level = level.is_some()
+            || !may_rest
+            || ladder.has_room(&self.pages, self.levels_max, 0)
+            || !rests && ladder.find(&self.pages, ticks).is_some();
+        if self.orders.is_full() || !has_level {
+            return self.reject(session, asked, OrderRejectReason::BookFull, emit);
+        }
+        let order = order_of(session, &admitted, asked);
+        let symbol = book.rules.symbol;
+        let slot = self.begin(admitted.vacancy, &order);
+        let id = self.orders.id(slot);
+        emit.accepted(Shown { order: &order, id, symbol, open: order.qty });
+        if !rests {
             return self.go_in(slot, emit);
         }
-        self.queue_plain(slot, order);
+        self.queue_plain(slot, &order, ticks, level);
         self.tell_order(slot, EventKind::Add, order.leaves, emit);
-        self.after(order.book, emit)
+        self.after(admitted.place, emit)
     }
 
     #[cold]
@@ -140,29 +162,15 @@ impl Book {
         }
     }
 
-    /// The order that was asked for, or the first reason against it: what a plain one cannot fail
-    /// is left out.
-    #[inline]
-    fn admit_plain(
-        &mut self,
-        session: SessionSlot,
-        asked: &NewOrder,
-    ) -> Result<(Vacancy, Order), OrderRejectReason> {
-        let (vacancy, order) = self.admit_form::<true>(session, asked)?;
-        if self.orders.is_full() || order.may_rest() && !self.has_level(&order, 0) {
-            return Err(OrderRejectReason::BookFull);
-        }
-        Ok((vacancy, order))
-    }
-
-    /// The same of any order.
+    /// The order that was asked for, or the first reason against it.
     fn admit(
         &mut self,
         session: SessionSlot,
         asked: &NewOrder,
     ) -> Result<(Vacancy, Order), Refusal> {
         let refusal = |reason| Refusal { reason, price: asked.price };
-        let (vacancy, mut order) = self.admit_form::<false>(session, asked).map_err(refusal)?;
+        let admitted = self.admit_form::<false>(session, asked).map_err(refusal)?;
+        let mut order = order_of(session, &admitted, asked);
         self.check_post_only(&mut order).map_err(refusal)?;
         let price = order.price;
         let refusal = |reason| Refusal { reason, price };
@@ -170,16 +178,16 @@ impl Book {
             return Err(refusal(OrderRejectReason::BookFull));
         }
         self.check_reach(&order, asked).map_err(refusal)?;
-        Ok((vacancy, order))
+        Ok((admitted.vacancy, order))
     }
 
     /// The checks up to that of risk. A plain order has no other fields than those that all have.
-    #[inline]
+    #[inline(always)]
     fn admit_form<const PLAIN: bool>(
         &mut self,
         session: SessionSlot,
         asked: &NewOrder,
-    ) -> Result<(Vacancy, Order), OrderRejectReason> {
+    ) -> Result<Admitted, OrderRejectReason> {
         use OrderRejectReason as No;
         let place = self.place_of(asked.symbol).ok_or(No::UnknownSymbol)?;
         let book = &self.books[place as usize];
@@ -199,8 +207,10 @@ impl Book {
         let vacancy = self.names.vacancy(&self.orders, session, asked.cl_ord_id);
         let vacancy = vacancy.ok_or(No::DuplicateOrder)?;
         let flags = if PLAIN { 0 } else { flags_of(asked) };
-        let mut order = order_of(session, place, asked, flags);
-        if book.phase != TradingPhase::Continuous && !may_collect(book, &order) {
+        let mut admitted = Admitted { vacancy, place, flags };
+        if book.phase != TradingPhase::Continuous
+            && !may_collect(book, &order_of(session, &admitted, asked))
+        {
             return Err(No::ExchangeClosed);
         }
         if !book.is_within_band(asked.price) {
@@ -211,9 +221,9 @@ impl Book {
             return Err(No::TooLateToEnter);
         }
         if self.risk.is_armed {
-            order.flags |= self.check_new(&order, asked)?;
+            admitted.flags |= self.check_new(&order_of(session, &admitted, asked), asked)?;
         }
-        Ok((vacancy, order))
+        Ok(admitted)
     }
 
     /// A post-only order must not trade, and one that slides gives way.
@@ -231,12 +241,7 @@ impl Book {
     #[inline]
     pub(crate) fn would_trade(&self, order: &Order) -> bool {
         let book = &self.books[order.book as usize];
-        let Some(best) = book.side(order.side.opposite()).first_ticks() else { return false };
-        let best = book.rules.price(best);
-        match order.side {
-            Side::Buy => best <= order.price,
-            Side::Sell => best >= order.price,
-        }
+        book.other(order.side).reaches(book.rules.ticks(order.price))
     }
 
     /// One tick less good than the other side's best, if that is legal.
@@ -331,7 +336,7 @@ fn may_collect(book: &SymbolBook, order: &Order) -> bool {
 
 /// The order as it would be.
 #[inline]
-fn order_of(session: SessionSlot, place: u32, asked: &NewOrder, flags: u8) -> Order {
+fn order_of(session: SessionSlot, admitted: &Admitted, asked: &NewOrder) -> Order {
     Order {
         cl_ord_id: asked.cl_ord_id,
         price: asked.price,
@@ -339,10 +344,10 @@ fn order_of(session: SessionSlot, place: u32, asked: &NewOrder, flags: u8) -> Or
         leaves: asked.qty,
         session,
         account: asked.account,
-        book: place,
+        book: admitted.place,
         side: asked.side,
         time_in_force: asked.time_in_force,
-        flags,
+        flags: admitted.flags,
         stp: asked.stp,
     }
 }

@@ -53,10 +53,11 @@ impl Ladder {
         (self.first != NONE).then_some(self.first)
     }
 
-    /// Price of the level that comes first.
+    /// True if the first level is at a price, or before it: an order of the other side with this
+    /// limit meets it.
     #[inline]
-    pub(crate) fn first_ticks(&self) -> Option<u64> {
-        (self.first != NONE).then_some(self.first_key ^ self.flip)
+    pub(crate) fn reaches(&self, ticks: u64) -> bool {
+        self.first != NONE && self.first_key >= ticks ^ self.flip
     }
 
     /// The level that comes after a price, whether or not there is one at that price.

@@ -36,6 +36,7 @@ mod expiry;
 mod fetch;
 mod kinds;
 mod ladder;
+mod lanes;
 mod levels;
 mod life;
 mod mass;

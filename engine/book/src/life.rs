@@ -112,38 +112,34 @@ impl Book {
     #[inline]
     pub(crate) fn queue(&mut self, slot: u32) {
         let order = *self.orders.order(slot);
-        let special = flag::WAITS | flag::ALL_OR_NONE | flag::ICEBERG;
-        if order.is(special) {
-            return self.queue_special(slot, &order);
-        }
-        self.queue_plain(slot, &order);
-    }
-
-    /// The same of an order that neither waits nor hides, and is met by everybody.
-    #[inline]
-    pub(crate) fn queue_plain(&mut self, slot: u32, order: &Order) {
-        self.queue_at(slot, order, resting(order.side), order.price, Qty(0));
-    }
-
-    /// The same of an order that waits, hides or is not met by everybody.
-    fn queue_special(&mut self, slot: u32, order: &Order) {
         let (_, which, price) = self.home_of(slot);
         let book = &mut self.books[order.book as usize];
-        book.all_or_none += u32::from(order.is(flag::ALL_OR_NONE));
-        book.icebergs += u32::from(order.is(flag::ICEBERG));
-        self.queue_at(slot, order, which, price, self.orders.hidden(slot));
+        if order.is(flag::ALL_OR_NONE | flag::ICEBERG) {
+            book.all_or_none += u32::from(order.is(flag::ALL_OR_NONE));
+            book.icebergs += u32::from(order.is(flag::ICEBERG));
+        }
+        let ticks = book.rules.ticks(price);
+        let level = book.ladders[which as usize].find(&self.pages, ticks);
+        self.queue_at(slot, &order, which, ticks, level);
+    }
+
+    /// The same of an order that neither waits nor hides, and is met by everybody; `level` is the
+    /// one at its price, if there is one.
+    #[inline]
+    pub(crate) fn queue_plain(&mut self, slot: u32, order: &Order, ticks: u64, level: Option<u32>) {
+        self.queue_at(slot, order, resting(order.side), ticks, level);
     }
 
     #[inline]
-    fn queue_at(&mut self, slot: u32, order: &Order, which: u32, price: Price, hidden: Qty) {
+    fn queue_at(&mut self, slot: u32, order: &Order, which: u32, ticks: u64, level: Option<u32>) {
+        let hidden = if order.is(flag::ICEBERG) { self.orders.extra(slot).hidden } else { Qty(0) };
         let book = &mut self.books[order.book as usize];
         book.digest = book.digest.wrapping_add(term(book.rules.symbol, order, hidden));
-        let ticks = book.rules.ticks(price);
-        let ladder = &mut book.ladders[which as usize];
-        let level = match ladder.find(&self.pages, ticks) {
+        let level = match level {
             Some(level) => level,
             None => {
                 let level = self.levels.take(order.book * 4 + which, ticks);
+                let ladder = &mut book.ladders[which as usize];
                 ladder.insert(&mut self.pages, ticks, level);
                 level
             }

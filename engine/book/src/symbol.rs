@@ -167,19 +167,14 @@ pub(crate) const SELL_STOPS: u32 = 3;
 /// The ladder of orders of a side that rest.
 #[inline]
 pub(crate) const fn resting(side: Side) -> u32 {
-    match side {
-        Side::Buy => BIDS,
-        Side::Sell => ASKS,
-    }
+    // Reckoned: whoever guesses a side is wrong every other time.
+    BIDS + (side.code() - Side::Buy.code()) as u32
 }
 
 /// The ladder of stop orders of a side that wait.
 #[inline]
 pub(crate) const fn waiting(side: Side) -> u32 {
-    match side {
-        Side::Buy => BUY_STOPS,
-        Side::Sell => SELL_STOPS,
-    }
+    BUY_STOPS + resting(side)
 }
 
 /// One symbol's book.
@@ -238,6 +233,12 @@ impl SymbolBook {
     #[inline]
     pub(crate) fn side(&self, side: Side) -> &Ladder {
         &self.ladders[resting(side) as usize]
+    }
+
+    /// The ladder that an order of a side trades with.
+    #[inline]
+    pub(crate) fn other(&self, side: Side) -> &Ladder {
+        &self.ladders[resting(side) as usize ^ 1]
     }
 
     /// The price that others are measured by: the last trade's, else the reference.
