@@ -28,8 +28,8 @@ pub use command::{
 };
 pub use event::{Event, EventKind};
 pub use number::{
-    Account, ClOrdId, ConnId, ExecId, Index, MdReqId, Nanos, OrderId, Price, Qty, ReportNo, SeqNo,
-    SessionSlot, SessionUuid, SymbolId, Term, TrdMatchId,
+    Account, ClOrdId, ConnId, ExecId, Index, MdReqId, Nanos, NodeId, OrderId, Price, Qty, ReportNo,
+    SeqNo, SessionSlot, SessionUuid, SymbolId, Term, TrdMatchId,
 };
 pub use order::{
     BandAction, KillAction, KillScope, MassActionRejectReason, MassActionResponse, MassActionScope,

@@ -73,6 +73,11 @@ number! {
     Term(u64)
 }
 number! {
+    /// A node of a cluster; the first is 1, 0 names none. An id is given once: what comes back
+    /// without its disk is somebody else (the configuration names disks too).
+    NodeId(u8)
+}
+number! {
     /// Nanoseconds: since the Unix epoch (UTC) when stamped in the log, since an arbitrary origin
     /// when it is a monotone clock; the name of the field says which.
     Nanos(u64)

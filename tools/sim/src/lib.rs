@@ -34,6 +34,7 @@ pub mod profile;
 pub mod random;
 mod replay;
 pub mod run;
+pub mod script;
 pub mod timeline;
 mod weather;
 pub mod world;

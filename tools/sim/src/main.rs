@@ -59,6 +59,9 @@ fn fail_call(text: &str) -> Result<FailCall, String> {
 }
 
 fn main() -> ExitCode {
+    if let Some(status) = gavel_sim::script::main(std::env::args_os()) {
+        return status;
+    }
     let cli = Cli::parse();
     std::panic::set_hook(Box::new(on_panic));
     if cli.list {

@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::workspace::Workspace;
-use crate::{check, ci, doctor, fuzz, test, tidy};
+use crate::{check, ci, doctor, fuzz, spec, test, tidy};
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
@@ -33,6 +33,10 @@ enum Command {
     /// documents against the tree, banned crates and licences. Every finding names the file, the
     /// line, the rule, and how to mend it.
     Tidy,
+    /// The clauses that the consensus core cites, and the tests that check them.
+    ///
+    /// Fails if a clause has no test.
+    Spec,
     /// All tests, with whatever set-up they need.
     ///
     /// Makes `.venv` for the tests that speak to Gavel from Python, then runs nextest (cargo test
@@ -122,6 +126,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Doctor(args) => doctor::run(&workspace, args.json),
         Command::Check => check::run(&workspace),
         Command::Tidy => tidy::run(&workspace),
+        Command::Spec => spec::run(&workspace),
         Command::Test(args) => test::run(&workspace, &args),
         Command::Fuzz(args) => fuzz::run(&workspace, &args),
         Command::Sim(args) => hand_over(&workspace, "gavel-sim", "gavel-sim", &[], &args.rest),

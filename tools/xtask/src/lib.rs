@@ -15,6 +15,7 @@ mod cli;
 mod doctor;
 mod fuzz;
 mod source;
+mod spec;
 mod steps;
 mod test;
 mod tidy;

@@ -1,0 +1,246 @@
+//! Elections: when one is held, who gets a vote, who wins.
+//!
+//! Invariants: one vote a term, durable before it is said or counted; nobody is elected whose log
+//! is behind a majority's; a voter that hears a leader keeps to it.
+//! Not here: what a leader does first (lead.rs); the lease (lease.rs).
+//! Source: Raft 5.2, 5.4.1; Thesis 4.2.3, 9.6.
+
+use crate::config::Config;
+use crate::limits::PRIORITY_MAX;
+use crate::log::Mark;
+use crate::message::Body;
+use crate::port::{Dropped, Output, Refusal, Role};
+use crate::raft::{Raft, errs};
+use crate::set::NodeSet;
+use gavel_types::{NodeId, Term};
+
+impl Raft {
+    /// A new timeout runs from now on. Raft 5.2: drawn anew each time, from one to two timeouts.
+    pub(crate) fn draw_timeout(&mut self) {
+        let timing = self.options.timing;
+        let below_highest = u64::from(PRIORITY_MAX - self.options.priority);
+        self.waits_since = self.now;
+        self.waits_ns = timing.election_ns
+            + self.random.below(timing.election_ns)
+            + below_highest * timing.priority_step_ns;
+    }
+
+    /// True if this voter keeps to a leader that it hears (Thesis 4.2.3), or to what an earlier
+    /// life of it may have promised.
+    pub(crate) fn is_promised(&self) -> bool {
+        let election_ns = self.options.timing.election_ns;
+        let hears = self.heard.is_some_and(|heard| self.now.least_since(heard) < election_ns);
+        self.options.check_quorum && (self.role == Role::Leader || hears)
+    }
+
+    /// True if this node votes by a configuration that may be the decided one.
+    ///
+    /// Thesis 4.2.2: a node that the newest configuration leaves out still campaigns until that is
+    /// committed: it may be the only one that has what the others lack.
+    fn has_voice(&self) -> bool {
+        let id = self.options.id;
+        let votes =
+            |config: &Config| config.all_voters().has(id) && config.disk_of(id) == self.disk;
+        let newest_first = || self.configs.iter().rev();
+        let undecided = newest_first().take_while(|at| at.index > self.commit).count();
+        newest_first().take(undecided + 1).any(|at| votes(&at.config))
+    }
+
+    /// This node, if its vote is one by the configuration in force.
+    fn own_voice(&self) -> NodeSet {
+        if self.is_voter() { NodeSet::one(self.options.id) } else { NodeSet::EMPTY }
+    }
+
+    /// Why this node may not campaign, if it may not.
+    fn cannot_campaign(&self) -> Option<Refusal> {
+        // SAFETY 15: a barred node may know it; its vote counts for nothing, its own included.
+        let is_barred = self.hard.barred.has(self.options.id);
+        let is_witness = self.config().witnesses.has(self.options.id);
+        if !self.has_voice() || is_witness || is_barred || !self.is_fit {
+            return Some(Refusal::CannotLead);
+        }
+        self.log.is_full(self.commit).then_some(Refusal::RunsFull)
+    }
+
+    pub(crate) fn on_campaign(&mut self, out: &mut Output) {
+        out.refused = self.cannot_campaign();
+        if self.role != Role::Leader && out.refused.is_none() {
+            self.campaign(out);
+        }
+    }
+
+    pub(crate) fn tick_election(&mut self, out: &mut Output) {
+        self.expire_reads(out);
+        if self.now.least_since(self.waits_since) < self.waits_ns {
+            return;
+        }
+        self.draw_timeout();
+        if self.cannot_campaign().is_none() {
+            self.campaign(out);
+        }
+    }
+
+    /// A sign that a node died: if it led, whoever follows asks for votes at once, one after the
+    /// other so that they do not split them.
+    pub(crate) fn on_suspect(&mut self, node: NodeId, out: &mut Output) {
+        if self.role != Role::Follower || self.leader != Some(node) {
+            return;
+        }
+        self.heard = None;
+        let others = self.config().all_voters().without(NodeSet::one(node));
+        let rank = others.iter().take_while(|other| *other != self.options.id).count() as u64;
+        self.waits_since = self.now;
+        self.waits_ns = rank * self.options.timing.suspect_step_ns;
+        self.tick_election(out);
+    }
+
+    fn campaign(&mut self, out: &mut Output) {
+        if self.options.pre_vote {
+            self.pre_campaign(out);
+        } else {
+            self.campaign_now(false, out);
+        }
+    }
+
+    /// Thesis 9.6: ask first, so that a node that cannot win does not raise terms.
+    fn pre_campaign(&mut self, out: &mut Output) {
+        let next_term = Term(self.hard.term.0 + 1);
+        self.follow(self.hard.term, None, out);
+        self.role = Role::PreCandidate;
+        self.heard = None;
+        self.granted = self.own_voice();
+        self.denied = NodeSet::EMPTY;
+        let last = self.log.last();
+        self.ask_voters(Body::PreVote { next_term, last }, out);
+        if self.config().is_quorum(self.granted) {
+            self.campaign_now(false, out);
+        }
+    }
+
+    /// Raft 5.2: a new term, and a vote for oneself.
+    pub(crate) fn campaign_now(&mut self, is_transfer: bool, out: &mut Output) {
+        let term = Term(self.hard.term.0 + 1);
+        self.lease_seen = self.lease_term_for_vote();
+        self.follow(term, None, out);
+        self.role = Role::Candidate;
+        self.heard = None;
+        self.hard.vote = Some(self.options.id);
+        self.own_vote = self.hard_version;
+        self.granted = NodeSet::EMPTY;
+        self.denied = NodeSet::EMPTY;
+        let last = self.log.last();
+        self.ask_voters(Body::Vote { last, is_transfer }, out);
+        self.count_own_vote(out);
+    }
+
+    fn ask_voters(&self, body: Body, out: &mut Output) {
+        for node in self.others(self.config().all_voters()) {
+            self.say(node, body, out);
+        }
+    }
+
+    /// These nodes, without this one.
+    #[inline]
+    pub(crate) fn others(&self, nodes: NodeSet) -> impl Iterator<Item = NodeId> + use<> {
+        nodes.without(NodeSet::one(self.options.id)).iter()
+    }
+
+    /// The candidate's own vote counts only when it is durable, like any other.
+    pub(crate) fn count_own_vote(&mut self, out: &mut Output) {
+        if self.is_hard_durable(self.own_vote) && self.is_voter() {
+            self.count_vote(self.options.id, true, out);
+        }
+    }
+
+    fn count_vote(&mut self, from: NodeId, granted: bool, out: &mut Output) {
+        let tally = if granted { &mut self.granted } else { &mut self.denied };
+        tally.insert(from);
+        let config = self.config();
+        // M03: votes are counted by the newest configuration that the candidate has.
+        if config.is_quorum(self.granted) || self.wins_falsely() {
+            match self.role {
+                Role::PreCandidate => self.campaign_now(false, out),
+                _ => self.lead_now(out),
+            }
+        } else if !config.is_quorum(config.all_voters().without(self.denied)) {
+            self.follow(self.hard.term, None, out);
+        }
+    }
+
+    /// Planted bugs: a majority that is none.
+    fn wins_falsely(&self) -> bool {
+        let config = self.config();
+        (errs!(self, HalfOfJoint) && config.voters.has_majority(self.granted))
+            || (errs!(self, LearnerCounts) && self.granted.len() * 2 > config.members().len())
+    }
+
+    /// Raft 5.4.1: at least as up to date as this node's log. Compared is what was received,
+    /// durable or not (SAFETY 6).
+    fn is_up_to_date(&self, last: Mark) -> bool {
+        last >= self.log.last() || errs!(self, VoteForStaleLog)
+    }
+
+    pub(crate) fn on_pre_vote(
+        &mut self,
+        from: NodeId,
+        next_term: Term,
+        last: Mark,
+        out: &mut Output,
+    ) {
+        // A node that is no voter by its own configuration answers too: the asker's may be newer.
+        let granted = next_term > self.hard.term && !self.is_promised() && self.is_up_to_date(last);
+        self.say(from, Body::PreVoteAnswer { next_term, granted }, out);
+    }
+
+    pub(crate) fn on_pre_vote_answer(
+        &mut self,
+        from: NodeId,
+        next_term: Term,
+        granted: bool,
+        out: &mut Output,
+    ) -> Result<(), Dropped> {
+        if self.role != Role::PreCandidate || next_term.0 != self.hard.term.0 + 1 {
+            return Err(Dropped::Role);
+        }
+        self.count_vote(from, granted, out);
+        Ok(())
+    }
+
+    /// Raft 5.2: first come, first served, one vote a term.
+    pub(crate) fn on_vote(&mut self, from: NodeId, last: Mark, out: &mut Output) {
+        let is_free = self.leader.is_none()
+            && (self.hard.vote.is_none_or(|vote| vote == from) || errs!(self, VoteTwice));
+        if !is_free || !self.is_up_to_date(last) {
+            return self.deny(from, out);
+        }
+        if self.hard.vote != Some(from) {
+            self.hard.vote = Some(from);
+            self.hard_changed();
+        }
+        self.draw_timeout();
+        let lease_term = self.lease_term_for_vote();
+        self.say(from, Body::VoteAnswer { granted: true, lease_term }, out);
+    }
+
+    pub(crate) fn deny(&mut self, from: NodeId, out: &mut Output) {
+        let lease_term = self.lease_term_for_vote();
+        self.say(from, Body::VoteAnswer { granted: false, lease_term }, out);
+    }
+
+    pub(crate) fn on_vote_answer(
+        &mut self,
+        from: NodeId,
+        granted: bool,
+        lease_term: Term,
+        out: &mut Output,
+    ) -> Result<(), Dropped> {
+        if self.role != Role::Candidate {
+            return Err(Dropped::Role);
+        }
+        if granted {
+            self.lease_seen = self.lease_seen.max(lease_term);
+        }
+        self.count_vote(from, granted, out);
+        Ok(())
+    }
+}

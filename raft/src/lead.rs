@@ -1,0 +1,448 @@
+//! Leading: what is sent to whom, what is committed.
+//!
+//! Invariants: a leader never truncates its own log; what is committed is durable on a majority and
+//! reaches an entry of the leader's own term; nothing waits for the leader's own disk but its own
+//! acknowledgement.
+//! Limits: [`crate::Window`]; [`APPENDS_PER_STEP`].
+//! Not here: leases and rounds (lease.rs), reads (reads.rs), members (membership.rs).
+//! Source: Raft 5.3, 5.4.2, 8; Thesis 10.2.1.
+
+use crate::clock::Now;
+use crate::config::ConfigAt;
+use crate::limits::{APPENDS_PER_STEP, ROUNDS_MAX, STALL_TIMEOUTS};
+use crate::log::{LogPosition, Mark, Run, Runs};
+use crate::message::{Append, Body, Progress};
+use crate::peer::Pace;
+use crate::port::{Dropped, Output, Refusal, Role, Want};
+use crate::raft::{Raft, errs};
+use crate::set::NodeSet;
+use crate::transfer::Handover;
+use gavel_types::{Index, NodeId, Term};
+
+/// What a leader keeps for its term.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Lead {
+    /// When it was elected.
+    pub(crate) won: Now,
+    /// Its hold-back is over.
+    pub(crate) is_open: bool,
+    /// It will not speak under this term's lease again.
+    pub(crate) is_revoked: bool,
+    /// The newest round of heartbeats.
+    pub(crate) round: u64,
+    /// When rounds were sent, by number modulo the length. Round 0 is the election itself.
+    pub(crate) rounds: [Now; ROUNDS_MAX],
+    /// The first entry of its own term; 0 until there is one.
+    pub(crate) own_first: Index,
+    /// Durable somewhere and received by a majority.
+    pub(crate) held: Index,
+    /// When `commit` last moved, or had nothing to move to.
+    pub(crate) commit_moved: Now,
+    /// When the configuration last changed: newcomers have not answered anything yet.
+    pub(crate) config_changed: Now,
+    /// A configuration was asked for and is not in the log yet.
+    pub(crate) is_change_asked: bool,
+    /// To whom it hands over.
+    pub(crate) handover: Option<Handover>,
+}
+
+impl Default for Lead {
+    fn default() -> Self {
+        Self {
+            won: Now::default(),
+            is_open: false,
+            is_revoked: false,
+            round: 0,
+            rounds: [Now::default(); ROUNDS_MAX],
+            own_first: Index(0),
+            held: Index(0),
+            commit_moved: Now::default(),
+            config_changed: Now::default(),
+            is_change_asked: false,
+            handover: None,
+        }
+    }
+}
+
+impl Raft {
+    /// The election is won.
+    pub(crate) fn lead_now(&mut self, out: &mut Output) {
+        assert!(self.role == Role::Candidate, "a leader was a candidate");
+        self.role = Role::Leader;
+        self.leader = Some(self.options.id);
+        self.lead = Lead {
+            won: self.now,
+            commit_moved: self.now,
+            config_changed: self.now,
+            ..Lead::default()
+        };
+        self.lead.rounds[0] = self.now;
+        self.lease_seen = self.lease_seen.max(self.log.last().term);
+        self.lease_term = self.hard.term;
+        let last = self.log.last().index;
+        for node in self.others(self.config().members()) {
+            self.peers[usize::from(node.0)].reset(last);
+        }
+        // Raft 8: an entry of its own term tells what is committed.
+        out.want = Some(Want::Noop);
+        self.try_open();
+        self.begin_round(out);
+    }
+
+    /// It leads no more.
+    pub(crate) fn end_leadership(&mut self) {
+        // What it said under its lease, it said; from here on it says nothing (SAFETY 12).
+        if self.lead.is_open {
+            self.holder.is_gone = true;
+        }
+        self.lead.is_revoked = true;
+        self.lead.handover = None;
+    }
+
+    /// True if the host may append what clients want.
+    #[must_use]
+    pub fn takes_proposals(&self) -> bool {
+        self.role == Role::Leader && self.lead.handover.is_none()
+    }
+
+    pub(crate) fn on_appended(
+        &mut self,
+        term: Term,
+        last: Index,
+        config: Option<&ConfigAt>,
+        out: &mut Output,
+    ) {
+        // SAFETY 5: what was stamped in another term is not this leader's.
+        let refusal = match self.role {
+            Role::Leader if term == self.hard.term => None,
+            Role::Leader => Some(Refusal::OtherTerm),
+            _ => Some(Refusal::NotLeader),
+        };
+        if refusal.is_some() {
+            out.refused = refusal;
+            return;
+        }
+        let before = self.log.last().index;
+        if last <= before {
+            return;
+        }
+        if self.commit == before {
+            self.lead.commit_moved = self.now;
+        }
+        self.log.append(term, last, self.commit);
+        if self.lead.own_first == Index(0) {
+            self.lead.own_first = before.next();
+        }
+        if let Some(config) = config {
+            assert!(config.index == last, "a configuration ends what is appended");
+            self.lead.is_change_asked = false;
+            self.is_forced = false;
+            self.push_config(*config);
+        }
+        if errs!(self, CountSelfBeforeSync) {
+            self.log.set_durable(LogPosition { generation: self.log.generation(), index: last });
+            self.settle_commit(out);
+        }
+        // Thesis 10.2.1: followers are sent entries before the leader's own disk has them.
+        self.send_to_all(out);
+    }
+
+    fn send_to_all(&mut self, out: &mut Output) {
+        for node in self.others(self.config().replicas()) {
+            self.send_to(node, out);
+        }
+    }
+
+    /// Sends what the peer's pace and window allow.
+    #[inline]
+    pub(crate) fn send_to(&mut self, node: NodeId, out: &mut Output) {
+        let last = self.log.last().index;
+        for _ in 0..APPENDS_PER_STEP {
+            // Who has been sent everything is who most calls are for.
+            let peer = &self.peers[usize::from(node.0)];
+            let has_all = peer.pace == Pace::Replicate && peer.next > last;
+            if has_all || !self.is_replica(node) || !self.send_one(node, out) {
+                return;
+            }
+        }
+    }
+
+    fn is_replica(&self, node: NodeId) -> bool {
+        self.config().replicas().has(node) && !self.hard.barred.has(node)
+    }
+
+    /// Sends one append, if there is cause and room. Says whether it did.
+    #[inline]
+    fn send_one(&mut self, node: NodeId, out: &mut Output) -> bool {
+        let last = self.log.last().index;
+        let window = self.options.window;
+        let peer = &self.peers[usize::from(node.0)];
+        let prev = Index(peer.next.0 - 1);
+        let wants_more = match peer.pace {
+            Pace::Probe => !peer.is_paused,
+            Pace::Replicate => {
+                let flying = (prev.0 - peer.received.0) * window.entry_bytes;
+                let has_room = peer.in_flight() < window.appends && flying < window.bytes;
+                prev < last && has_room
+            }
+            Pace::Snapshot => false,
+        };
+        if !wants_more {
+            return false;
+        }
+        let Some(prev_term) = self.log.term_at(prev) else {
+            self.send_snapshot(node, out);
+            return false;
+        };
+        let until = last.min(Index(prev.0 + window.append_entries));
+        let (runs, until) = self.runs_between(prev, until);
+        let prev = Mark { term: prev_term, index: prev };
+        let append = Append { prev, last: until, runs, commit: self.commit };
+        self.say(node, Body::Append(append), out);
+        let peer = &mut self.peers[usize::from(node.0)];
+        match peer.pace {
+            Pace::Probe => {
+                peer.is_paused = true;
+                peer.probed_at = self.lead.round;
+            }
+            _ => {
+                peer.next = until.next();
+                peer.sent(until);
+            }
+        }
+        true
+    }
+
+    /// The end of the log is what is sent, nearly always: one run, found at once.
+    #[inline]
+    fn runs_between(&self, prev: Index, until: Index) -> (Runs, Index) {
+        let own_first = self.lead.own_first;
+        if own_first > Index(0) && prev.next() >= own_first && prev < until {
+            return (Runs::one(Run { first: prev.next(), term: self.hard.term }), until);
+        }
+        self.log.runs_between(prev, until)
+    }
+
+    pub(crate) fn send_snapshot(&mut self, node: NodeId, out: &mut Output) {
+        if self.snapshot.index >= self.log.base().index && self.snapshot.index > Index(0) {
+            self.peers[usize::from(node.0)].wait_for_snapshot(self.snapshot.index);
+            self.say(node, Body::Snapshot { mark: self.snapshot }, out);
+        }
+    }
+
+    pub(crate) fn on_append_ack(
+        &mut self,
+        from: NodeId,
+        progress: Progress,
+        out: &mut Output,
+    ) -> Result<(), Dropped> {
+        if self.role != Role::Leader {
+            return Err(Dropped::Role);
+        }
+        if progress.received > self.log.last().index || progress.durable > progress.received {
+            return Err(Dropped::Malformed);
+        }
+        let peer = &mut self.peers[usize::from(from.0)];
+        let is_news = peer.advance(progress);
+        let leaves_snapshot = peer.pace == Pace::Snapshot && peer.received >= peer.snapshot;
+        if peer.pace == Pace::Probe || leaves_snapshot {
+            peer.pace = Pace::Replicate;
+            peer.is_paused = false;
+            peer.next = peer.received.next();
+        }
+        // What others have already brought about needs no second look.
+        if is_news && (progress.durable > self.commit || progress.received > self.lead.held) {
+            self.settle_commit(out);
+        }
+        if self.role == Role::Leader {
+            self.send_to(from, out);
+            self.try_handover(out);
+        }
+        Ok(())
+    }
+
+    /// Raft 5.3: steps back to where the logs agree, over whole runs at once.
+    pub(crate) fn on_append_reject(
+        &mut self,
+        from: NodeId,
+        prev: Index,
+        last: Index,
+        runs: Runs,
+        out: &mut Output,
+    ) -> Result<(), Dropped> {
+        if self.role != Role::Leader {
+            return Err(Dropped::Role);
+        }
+        let peer = &mut self.peers[usize::from(from.0)];
+        if last < peer.floor {
+            self.bar(from);
+            return Err(Dropped::Incarnation);
+        }
+        let is_current = match peer.pace {
+            Pace::Probe => prev.next() == peer.next,
+            // A gap: something was lost on the way.
+            Pace::Replicate => prev >= peer.received && prev < peer.next,
+            Pace::Snapshot => false,
+        };
+        if !is_current {
+            return Err(Dropped::Old);
+        }
+        let top = Index(prev.0.saturating_sub(1)).min(last);
+        let common = self.log.parting(runs.as_slice(), top);
+        peer.probe(common);
+        self.send_to(from, out);
+        Ok(())
+    }
+
+    pub(crate) fn on_snapshot_failed(&mut self, node: NodeId, out: &mut Output) {
+        if self.role != Role::Leader || usize::from(node.0) >= self.peers.len() {
+            out.refused = Some(Refusal::NotLeader);
+            return;
+        }
+        let peer = &mut self.peers[usize::from(node.0)];
+        if peer.pace == Pace::Snapshot {
+            peer.probe(peer.received);
+            // Tried again with the next heartbeat, not at once.
+            peer.is_paused = true;
+            peer.probed_at = self.lead.round;
+        }
+    }
+
+    /// After a heartbeat was answered: what was lost on the way is sent again.
+    pub(crate) fn resend(&mut self, from: NodeId, round: u64, out: &mut Output) {
+        let peer = &mut self.peers[usize::from(from.0)];
+        let (received, next) = peer.at_heartbeat;
+        let stands_still = peer.received == received && peer.received.next() < next;
+        match peer.pace {
+            // A probe is lost if a heartbeat that left after it was answered before it.
+            Pace::Probe => peer.is_paused &= round <= peer.probed_at,
+            Pace::Replicate if !stands_still => {}
+            // Told of the snapshot again, or sent entries, if it has enough for them by now.
+            Pace::Replicate | Pace::Snapshot => peer.probe(peer.received),
+        }
+        peer.at_heartbeat = (peer.received, peer.next);
+        self.send_to(from, out);
+    }
+
+    /// How far a node's copy reaches, by what counts.
+    #[inline]
+    fn copy_of(
+        &self,
+        node: NodeId,
+        own: Index,
+        peers: impl Fn(&crate::peer::Peer) -> Index,
+    ) -> u64 {
+        // SAFETY 6: witnesses hold no copy.
+        if self.config().witnesses.has(node) {
+            return if errs!(self, WitnessCounts) { self.log.last().index.0 } else { 0 };
+        }
+        if node == self.options.id {
+            return own.0;
+        }
+        peers(&self.peers[usize::from(node.0)]).0
+    }
+
+    /// Raises `commit` and `held` as far as the copies allow.
+    #[inline]
+    pub(crate) fn settle_commit(&mut self, out: &mut Output) {
+        let durable = self.log.durable();
+        let (is_held, is_past) = self.reached();
+        if is_held {
+            self.settle_held();
+        }
+        let errs = errs!(self, HalfOfJoint) || errs!(self, LearnerCounts);
+        if !is_past && !errs && !errs!(self, WitnessCounts) {
+            return;
+        }
+        let mut quorum =
+            Index(self.config().quorum_value(|node| self.copy_of(node, durable, |p| p.durable)));
+        if errs!(self, HalfOfJoint) || errs!(self, LearnerCounts) {
+            quorum = self.false_quorum();
+        }
+        // Raft 5.4.2: only entries of its own term are committed by counting copies.
+        let own_first = self.lead.own_first;
+        let is_own = own_first > Index(0) && quorum >= own_first;
+        if quorum > self.commit && (is_own || errs!(self, CommitOldTerm)) {
+            self.commit = quorum;
+            self.lead.commit_moved = self.now;
+            self.on_committed(out);
+            self.try_handover(out);
+        }
+    }
+
+    /// Whether a majority received more than what is held, and has more on disk than is committed:
+    /// cheaper than how far they reach, and mostly the answer is no.
+    #[inline]
+    fn reached(&self) -> (bool, bool) {
+        let config = self.config();
+        let (commit, held, id) = (self.commit, self.lead.held, self.options.id);
+        let (mut received, mut durable) = (NodeSet::EMPTY, NodeSet::EMPTY);
+        for node in config.all_voters().without(config.witnesses).iter() {
+            let peer = &self.peers[usize::from(node.0)];
+            let is_own = node == id;
+            received.put(node, is_own || peer.received > held);
+            durable.put(node, if is_own { self.log.durable() } else { peer.durable } > commit);
+        }
+        (config.is_quorum(received), config.is_quorum(durable))
+    }
+
+    /// SAFETY 6: received by a majority and durable on one node, and of the leader's own term.
+    #[inline]
+    fn settle_held(&mut self) {
+        let (last, own_first) = (self.log.last().index, self.lead.own_first);
+        let received =
+            Index(self.config().quorum_value(|node| self.copy_of(node, last, |p| p.received)));
+        let held = received.min(Index(self.durable_somewhere()));
+        if own_first > Index(0) && held >= own_first {
+            self.lead.held = self.lead.held.max(held);
+        }
+    }
+
+    fn durable_somewhere(&self) -> u64 {
+        let copies = self.config().replicas().iter();
+        let durable = self.log.durable();
+        copies.map(|node| self.copy_of(node, durable, |peer| peer.durable)).max().unwrap_or(0)
+    }
+
+    /// Planted bugs: copies that are no majority.
+    fn false_quorum(&self) -> Index {
+        let durable = self.log.durable();
+        let mut config = *self.config();
+        if errs!(self, LearnerCounts) {
+            config.voters = config.members();
+        }
+        config.outgoing = NodeSet::EMPTY;
+        Index(config.quorum_value(|node| self.copy_of(node, durable, |peer| peer.durable)))
+    }
+
+    pub(crate) fn tick_leader(&mut self, out: &mut Output) {
+        self.try_open();
+        let timing = self.options.timing;
+        // Thesis 6.2: a leader that no majority answers does not go on.
+        let unchanged_ns = self.now.most_since(self.lead.config_changed);
+        let silent_ns = self.now.most_since(self.answered_at()).min(unchanged_ns);
+        let stalled_ns = self.now.least_since(self.lead.commit_moved);
+        let is_stalled = self.commit < self.log.last().index
+            && stalled_ns >= STALL_TIMEOUTS * timing.election_ns;
+        // SAFETY 14: nor one that can commit nothing, though it is heard.
+        if self.options.check_quorum && (silent_ns >= timing.election_ns || is_stalled) {
+            self.follow(self.hard.term, None, out);
+            return;
+        }
+        self.tick_handover(out);
+        self.on_committed(out);
+        let newest = self.lead.rounds[self.lead.round as usize % ROUNDS_MAX];
+        if self.role == Role::Leader && self.now.most_since(newest) >= timing.heartbeat_ns {
+            self.begin_round(out);
+        }
+    }
+
+    /// Durable somewhere and received by a majority (SAFETY 6). Nothing unless this node leads and
+    /// an entry of its own term is.
+    #[must_use]
+    #[inline]
+    pub fn held(&self) -> LogPosition {
+        let index = if self.role == Role::Leader { self.lead.held } else { Index(0) };
+        LogPosition { generation: self.log.generation(), index }
+    }
+}

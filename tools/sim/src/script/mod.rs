@@ -1,0 +1,223 @@
+//! Interaction scripts: stories about the consensus core, told in commands and what they answer.
+//!
+//! Inputs -> outputs: the text of a script -> agreed, or where it disagrees; `raft/testdata` has
+//! the scripts, and a page on how to write one.
+//! Invariants: the same script always plays the same; after every command all that must hold of any
+//! cluster is checked, whatever the script expects.
+//! Limits: [`MESSAGES_MAX`] messages a command.
+//! Not here: nodes with machines and sessions (the rest of this crate).
+//! Source: the data-driven interaction tests of etcd's raft, for the idea.
+
+mod command;
+mod expect;
+mod inject;
+mod names;
+mod network;
+mod show;
+mod time;
+mod words;
+mod world;
+
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::process::ExitCode;
+pub use world::World;
+
+/// Most messages that one command delivers.
+pub const MESSAGES_MAX: usize = 100_000;
+
+/// Why a script did not end well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// What happened is not what the script expects.
+    Disagrees {
+        /// The command's line.
+        line: usize,
+        /// What was expected and what happened.
+        what: String,
+    },
+    /// The script cannot be played.
+    Unplayable {
+        /// The command's line.
+        line: usize,
+        /// Why not.
+        what: String,
+    },
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Disagrees { line, what } => write!(f, "line {line}: {what}"),
+            Self::Unplayable { line, what } => write!(f, "line {line}: cannot be played: {what}"),
+        }
+    }
+}
+
+/// One command, and the answer that is expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Step<'a> {
+    line: usize,
+    command: &'a str,
+    expected: Option<Vec<&'a str>>,
+}
+
+/// Splits a script into its commands.
+fn steps(text: &str) -> Vec<Step<'_>> {
+    let mut steps: Vec<Step<'_>> = Vec::new();
+    let mut is_answer = false;
+    for (place, line) in text.lines().enumerate() {
+        let line = line.trim_end();
+        if is_answer {
+            match (line.is_empty(), steps.last_mut().and_then(|step| step.expected.as_mut())) {
+                (false, Some(expected)) => expected.push(line.trim_start()),
+                _ => is_answer = false,
+            }
+        } else if line == "----" {
+            is_answer = true;
+            if let Some(step) = steps.last_mut() {
+                step.expected = Some(Vec::new());
+            }
+        } else if !line.is_empty() && !line.starts_with('#') {
+            steps.push(Step { line: place + 1, command: line.trim_start(), expected: None });
+        }
+    }
+    steps
+}
+
+/// Plays a script, perhaps with a bug planted in every core.
+///
+/// # Errors
+/// [`Failure`] at the first command that does not answer as expected, or breaks what must hold.
+pub fn play(text: &str, planted: Option<gavel_raft::Mutation>) -> Result<(), Failure> {
+    let mut world = World::new(planted);
+    for step in steps(text) {
+        let Step { line, command, ref expected } = step;
+        let answer = match command::run(&mut world, command) {
+            Ok(answer) => answer,
+            Err(command::Stop::Unplayable(what)) => {
+                return Err(Failure::Unplayable { line, what: format!("{what} in: {command}") });
+            }
+            Err(command::Stop::Disagrees(what)) => {
+                return Err(Failure::Disagrees { line, what: format!("{command}: {what}") });
+            }
+        };
+        if let Some(violation) = world.violation() {
+            let what = format!("{command}: what must always hold does not: {violation}");
+            return Err(Failure::Disagrees { line, what });
+        }
+        let answer: Vec<&str> = answer.lines().map(str::trim).collect();
+        let is_refused = answer.first().is_some_and(|first| first.starts_with("refused"));
+        let agrees = match expected {
+            Some(expected) if expected.as_slice() == ["ok"] => answer.is_empty(),
+            Some(expected) if expected.as_slice() == ["refused"] => is_refused,
+            Some(expected) => *expected == answer,
+            None => !is_refused,
+        };
+        if !agrees {
+            return Err(Failure::Disagrees { line, what: differs(command, expected, &answer) });
+        }
+    }
+    Ok(())
+}
+
+fn differs(command: &str, expected: &Option<Vec<&str>>, answer: &[&str]) -> String {
+    let mut text = format!("{command}\n");
+    let mut list = |title: &str, lines: &[&str]| {
+        let written = writeln!(text, "  {title}:\n    {}", lines.join("\n    "));
+        written.expect("a String takes every write");
+    };
+    match expected {
+        Some(expected) => list("expected", expected),
+        None => list("expected", &["that it is not refused"]),
+    }
+    list("answered", if answer.is_empty() { &["ok"] } else { answer });
+    text.trim_end().to_owned()
+}
+
+/// The command line `gavel-sim script FILE...`: none if it says something else. Exit status 0: all
+/// agree, 1: one disagrees, 2: one could not be played.
+#[must_use]
+pub fn main(mut args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    args.next()?;
+    if args.next()? != "script" {
+        return None;
+    }
+    let files: Vec<OsString> = args.collect();
+    if files.is_empty() {
+        eprintln!("gavel-sim script: names no file: gavel-sim script raft/testdata/*.txt");
+        return Some(ExitCode::from(2));
+    }
+    let mut worst = 0;
+    for file in &files {
+        let name = file.to_string_lossy();
+        let status = match std::fs::read_to_string(file) {
+            Err(fault) => {
+                eprintln!("{name}: cannot be read: {fault}");
+                2
+            }
+            Ok(text) => match play(&text, None) {
+                Ok(()) => {
+                    println!("{name}: agrees");
+                    0
+                }
+                Err(failure) => {
+                    println!("{name}: {failure}");
+                    if matches!(failure, Failure::Unplayable { .. }) { 2 } else { 1 }
+                }
+            },
+        };
+        worst = worst.max(status);
+    }
+    Some(ExitCode::from(worst))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_ends_at_an_empty_line() {
+        let text = "# a story\ncluster 3\n\nstatus 1\n----\n1: follower\n2: x\n\nheal\n";
+        let steps = steps(text);
+        assert_eq!(steps.len(), 3);
+        assert_eq!((steps[1].line, steps[1].command), (4, "status 1"));
+        assert_eq!(steps[1].expected, Some(vec!["1: follower", "2: x"]));
+        assert_eq!(steps[2].expected, None);
+    }
+
+    #[test]
+    fn a_story_that_is_wrong_disagrees_and_says_where() {
+        let right = "cluster 3\ncampaign 1\nstabilize\nexpect leader=1\n";
+        assert_eq!(play(right, None), Ok(()));
+        let wrong = right.replace("leader=1", "leader=2");
+        let Err(Failure::Disagrees { line: 4, what }) = play(&wrong, None) else {
+            panic!("node 2 does not lead")
+        };
+        assert!(what.contains("leader"), "{what}");
+        let refused = format!("{right}propose 2\n");
+        assert!(matches!(play(&refused, None), Err(Failure::Disagrees { line: 5, .. })));
+    }
+
+    #[test]
+    fn a_story_that_nobody_understands_cannot_be_played() {
+        for text in ["dance 1\n", "campaign 1\n", "cluster 3\ntick soon\n", "cluster 3\ncut 1\n"] {
+            assert!(matches!(play(text, None), Err(Failure::Unplayable { .. })), "{text}");
+        }
+    }
+
+    // A planted bug: the checkers are on in every script.
+    #[test]
+    fn what_must_hold_is_checked_after_each_command() {
+        let text = "cluster 3 pre-vote=off\npersist 1 slow\npersist 2 slow\npersist 3 slow\n\
+                    campaign 1\npersist 1 hard\nstabilize\npersist 2 hard\nstabilize\n\
+                    propose 1\nstabilize\n";
+        assert_eq!(play(text, None), Ok(()));
+        let planted = Some(gavel_raft::Mutation::CountSelfBeforeSync);
+        let text = format!("{text}persist 2 log 9\nstabilize\n");
+        let Err(Failure::Disagrees { what, .. }) = play(&text, planted) else {
+            panic!("an entry that is on one disk only is committed")
+        };
+        assert!(what.contains("durable on a majority"), "{what}");
+    }
+}

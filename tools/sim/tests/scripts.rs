@@ -1,0 +1,89 @@
+//! The interaction scripts of `raft/testdata` agree, and planted bugs make some of them disagree.
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
+
+use gavel_raft::Mutation;
+use gavel_sim::script::{Failure, play};
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+/// Names and texts of all scripts.
+fn scripts() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../raft/testdata");
+    let mut scripts: Vec<(String, String)> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "txt"))
+        .map(|path| {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            (name, fs::read_to_string(path).unwrap())
+        })
+        .collect();
+    scripts.sort();
+    scripts
+}
+
+#[test]
+fn all_scripts_agree() {
+    let scripts = scripts();
+    assert!(scripts.len() >= 40, "the scripts are found");
+    let failed: Vec<String> = scripts
+        .iter()
+        .filter_map(|(name, text)| {
+            let ended = catch_unwind(AssertUnwindSafe(|| play(text, None)));
+            let ended = ended.unwrap_or_else(|_| {
+                Err(Failure::Unplayable { line: 0, what: String::from("it panicked") })
+            });
+            ended.err().map(|failure| format!("{name}: {failure}"))
+        })
+        .collect();
+    assert!(failed.is_empty(), "\n{}", failed.join("\n"));
+}
+
+/// Each planted bug, and a script that tells of it. Others may disagree too.
+const TOLD_BY: &[(Mutation, &str)] = &[
+    (Mutation::CommitOldTerm, "figure-8"),
+    (Mutation::VoteForStaleLog, "figure-8-committed"),
+    (Mutation::VoteTwice, "split-vote"),
+    (Mutation::VoteBeforeSync, "vote-survives-a-crash"),
+    (Mutation::TruncateOnMatch, "reordered-appends"),
+    (Mutation::OldCompletionCounts, "async-aba"),
+    (Mutation::CountSelfBeforeSync, "parallel-persist"),
+    (Mutation::WitnessCounts, "witness"),
+    (Mutation::LearnerCounts, "learners"),
+    (Mutation::ReadBeforeOwnCommit, "read-before-commit"),
+    (Mutation::ReadWithoutRound, "read-index-partition"),
+    (Mutation::ReadByOldRound, "read-fresh-round"),
+    (Mutation::LeaseFromReceipt, "lease-drift"),
+    (Mutation::NoHoldBack, "suspicion-is-no-proof"),
+    (Mutation::EvidenceUnannounced, "evidence-unannounced"),
+    (Mutation::EvidenceOfOlder, "evidence-of-an-older-holder"),
+    (Mutation::HalfOfJoint, "joint-new-half"),
+    (Mutation::LeaseKeptOnTransfer, "transfer-fails"),
+    (Mutation::OldSnapshotInstalled, "snapshot-broken"),
+    (Mutation::WipedDiskCounts, "wiped-disk"),
+    (Mutation::CommitUnverified, "stale-leader"),
+    (Mutation::PrevUnchecked, "figure-7"),
+    (Mutation::ChangeTooEarly, "change-too-early"),
+    (Mutation::ReceivedSurvives, "held"),
+];
+
+#[test]
+fn every_planted_bug_is_told_of() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let scripts = scripts();
+    let text = |name: &str| &scripts.iter().find(|(script, _)| script == name).unwrap().1;
+    let mut missed = Vec::new();
+    for mutation in Mutation::ALL {
+        let (_, name) = TOLD_BY.iter().find(|(told, _)| *told == mutation).unwrap();
+        let ended = catch_unwind(AssertUnwindSafe(|| play(text(name), Some(mutation))));
+        match ended {
+            Ok(Err(Failure::Disagrees { line, what })) => {
+                println!("{mutation:?}: {name}, line {line}: {what}");
+            }
+            other => missed.push(format!("{mutation:?} in {name}: {other:?}")),
+        }
+    }
+    let _ = std::panic::take_hook();
+    assert!(missed.is_empty(), "not told of:\n{}", missed.join("\n"));
+}
