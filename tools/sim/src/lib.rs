@@ -25,6 +25,7 @@ pub mod crash;
 pub mod faults;
 pub mod flow;
 pub mod habits;
+pub mod linear;
 pub mod machine;
 pub mod mutation;
 pub mod net;
