@@ -99,6 +99,7 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("zerocopy", "fixed layouts without unsafe of our own"),
     ("rtrb", "the one ring"),
     ("crc32c", "Castagnoli with SSE4.2, for the log"),
+    ("wide", "several numbers compared at one time, without unsafe of our own"),
     ("xxhash-rust", "state digests; fixed specification, no dependency"),
 ];
 
