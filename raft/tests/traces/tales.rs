@@ -21,9 +21,16 @@ impl Trace {
         for id in self.ids() {
             self.cluster.start(id);
         }
-        match self.draw.below(3) {
+        match self.draw.below(10) {
             0 => self.late_answers(),
-            1 => {
+            1 => self.unannounced_holder(),
+            2 => self.older_holder(),
+            _ if self.kind.changes && self.draw.one_in(3) => self.early_changes(),
+            3 => self.lost_memory(),
+            4 => self.late_write(),
+            5 => self.figure_eight(),
+            6 => self.handover(),
+            7 => {
                 for _ in 0..2 + self.draw.below(4) {
                     self.slow_reign();
                 }
@@ -58,9 +65,12 @@ impl Trace {
 
     /// Elects a node by the votes of these, who hear nothing else; says whether it leads.
     fn elect(&mut self, candidate: NodeId, voters: NodeSet) -> bool {
-        self.cluster.step(candidate, Input::Campaign);
         let among = voters.or(NodeSet::one(candidate));
-        for _ in 0..4 {
+        for turn in 0..6 {
+            // Twice: who was away learns of the others' term first.
+            if turn % 3 == 0 && !self.leads(candidate) {
+                self.cluster.step(candidate, Input::Campaign);
+            }
             for id in among.iter() {
                 self.cluster.with(id, |host, now, out| while host.complete_hard(now, out) {});
             }
@@ -206,6 +216,265 @@ impl Trace {
                     envelope.kind() == "heartbeat-ack" && envelope.to == old
                 });
             }
+        }
+    }
+
+    /// A leader that may speak, all having heard so; none if there is none in a while.
+    fn speaker(&mut self) -> Option<NodeId> {
+        self.cluster.cuts.clear();
+        for id in self.ids() {
+            self.cluster.with(id, |host, now, out| {
+                host.is_prompt = true;
+                host.step(now, Input::Tick, out);
+            });
+        }
+        for _ in 0..60 {
+            self.flow(200);
+            self.cluster.pass(15 * MS);
+            let leader = self.cluster.leader().filter(|id| self.cluster.speakers().has(*id));
+            if leader.is_some() && self.cluster.wire.len() < 40 {
+                self.flow(200);
+                return leader;
+            }
+        }
+        None
+    }
+
+    /// Everybody but these, by chance in any order.
+    fn others(&mut self, without: NodeSet) -> Vec<NodeId> {
+        let mut left: Vec<NodeId> = self.ids().into_iter().filter(|id| !without.has(*id)).collect();
+        for place in (1..left.len()).rev() {
+            let other = self.draw.below(place as u64 + 1) as usize;
+            left.swap(place, other);
+        }
+        left
+    }
+
+    fn set(nodes: &[NodeId]) -> NodeSet {
+        nodes.iter().fold(NodeSet::EMPTY, |set, node| set.or(NodeSet::one(*node)))
+    }
+
+    /// A leader's heartbeats, and their answers, among these.
+    fn beat(&mut self, leader: NodeId, among: NodeSet) {
+        self.deliver(40, |envelope| {
+            let other = if envelope.from == leader { envelope.to } else { envelope.from };
+            envelope.kind().starts_with("heartbeat") && among.has(other)
+        });
+    }
+
+    /// One node speaks and is cut off; the next leads and dies before it may speak.
+    fn unannounced_holder(&mut self) {
+        let Some(first) = self.speaker() else { return };
+        self.cluster.wire.clear();
+        let others = self.others(NodeSet::one(first));
+        let [second, third, ..] = others[..] else { return };
+        for id in &others {
+            self.cluster.step(*id, Input::Suspect(first));
+        }
+        if !self.elect(second, Self::set(&others)) {
+            return;
+        }
+        self.beat(second, Self::set(&others));
+        let life = self.cluster.host(second).unwrap().disk.incarnation;
+        self.cluster.crash(second);
+        self.cluster.wire.clear();
+        let left = Self::set(&others).without(NodeSet::one(second));
+        for id in left.iter() {
+            self.cluster.step(id, Input::Death(second, life));
+        }
+        if self.elect(third, left) {
+            self.beat(third, left);
+        }
+    }
+
+    /// One node dies; the next leads, and somebody hears nothing of it but knows that the first
+    /// died.
+    fn older_holder(&mut self) {
+        let Some(first) = self.speaker() else { return };
+        self.cluster.wire.clear();
+        let others = self.others(NodeSet::one(first));
+        let [second, third, ..] = others[..] else { return };
+        let life = self.cluster.host(first).unwrap().disk.incarnation;
+        self.cluster.crash(first);
+        for id in others.iter().filter(|id| **id != third) {
+            self.cluster.step(*id, Input::Death(first, life));
+        }
+        let hearers = Self::set(&others).without(NodeSet::one(third));
+        if !self.elect(second, hearers) {
+            return;
+        }
+        self.beat(second, hearers);
+        self.cluster.wire.clear();
+        let left = Self::set(&others).without(NodeSet::one(second));
+        for id in left.iter() {
+            self.cluster.step(id, Input::Suspect(second));
+        }
+        self.cluster.step(third, Input::Death(first, life));
+        if self.elect(third, left) {
+            self.beat(third, left);
+        }
+    }
+
+    /// Two leaders make a change each, and neither knows of the other's.
+    fn early_changes(&mut self) {
+        let Some(first) = self.speaker().filter(|_| self.kind.changes) else { return };
+        let config = *self.cluster.host(first).unwrap().raft.config();
+        let strangers = self.others(config.members());
+        let Some(stranger) = strangers.first().copied() else { return };
+        let entries = |envelope: &Envelope| {
+            envelope.kind().starts_with("append") || envelope.kind().contains("snapshot")
+        };
+        self.cluster.wire.clear();
+        self.change_one(first, stranger, true);
+        self.deliver(20, |envelope| {
+            let ends = NodeSet::one(envelope.from).or(NodeSet::one(envelope.to));
+            entries(envelope) && ends == NodeSet::one(first).or(NodeSet::one(stranger))
+        });
+        let others = self.others(NodeSet::one(first).or(NodeSet::one(stranger)));
+        let [second, friend, ..] = others[..] else { return };
+        self.cluster.wire.clear();
+        self.cluster.now.0 += PATIENCE_NS;
+        if !self.elect(second, Self::set(&others)) {
+            return;
+        }
+        self.change_one(second, first, false);
+        self.deliver(40, |envelope| {
+            let ends = NodeSet::one(envelope.from).or(NodeSet::one(envelope.to));
+            entries(envelope) && ends == NodeSet::one(second).or(NodeSet::one(friend))
+        });
+        self.cluster.wire.clear();
+        self.cluster.now.0 += PATIENCE_NS;
+        let last: Vec<NodeId> =
+            others.iter().copied().filter(|id| *id != second && *id != friend).collect();
+        self.elect(first, Self::set(&last).or(NodeSet::one(stranger)));
+    }
+
+    /// Entries reach memories and no disk; a process that had them begins anew, and its leader
+    /// hears of that before its own disk is done.
+    fn lost_memory(&mut self) {
+        let Some(leader) = self.speaker() else { return };
+        self.flow(200);
+        for id in self.ids() {
+            self.cluster.with(id, |host, _, _| host.is_prompt = false);
+        }
+        let value = self.draw.word();
+        self.cluster.with(leader, |host, now, out| host.propose(now, value, out));
+        let others = self.others(NodeSet::one(leader));
+        let few = Self::set(&others[..others.len() / 2]);
+        self.deliver(40, |envelope| {
+            let other = if envelope.from == leader { envelope.to } else { envelope.from };
+            envelope.kind().starts_with("append") && few.has(other)
+        });
+        let Some(loser) = few.iter().next() else { return };
+        self.cluster.crash(loser);
+        self.cluster.start(loser);
+        self.cluster.wire.clear();
+        self.cluster.now.0 += 16 * MS;
+        self.cluster.step(leader, Input::Tick);
+        self.beat(leader, NodeSet::one(loser));
+        self.cluster.with(leader, |host, now, out| host.complete_log(now, out));
+    }
+
+    /// A write of entries that are gone completes after others took their place in the log.
+    fn late_write(&mut self) {
+        let Some(first) = self.speaker() else { return };
+        let others = self.others(NodeSet::one(first));
+        let [second, friend, slow, ..] = others[..] else { return };
+        self.cluster.wire.clear();
+        self.cluster.with(slow, |host, _, _| host.is_prompt = false);
+        for _ in 0..=self.draw.below(2) {
+            let value = self.draw.word();
+            self.cluster.with(first, |host, now, out| host.propose(now, value, out));
+        }
+        self.appends(first, slow);
+        self.cluster.wire.clear();
+        self.cluster.now.0 += PATIENCE_NS;
+        let voters = Self::set(&others).without(NodeSet::one(slow));
+        if !self.elect(second, voters) {
+            return;
+        }
+        self.appends(second, slow);
+        self.cluster.with(slow, |host, now, out| {
+            while host.complete_hard(now, out) {}
+            host.complete_log(now, out);
+        });
+        self.appends(second, slow);
+        self.appends(second, friend);
+    }
+
+    /// Entries and their answers between two nodes.
+    fn appends(&mut self, one: NodeId, other: NodeId) {
+        let both = NodeSet::one(one).or(NodeSet::one(other));
+        self.deliver(20, |envelope| {
+            let ends = NodeSet::one(envelope.from).or(NodeSet::one(envelope.to));
+            envelope.kind().starts_with("append") && ends == both
+        });
+    }
+
+    /// Raft 5.4.2, figure 8: a leader comes back and copies what it wrote in an older term to a
+    /// majority, and nothing of its own; then somebody with a newer entry leads.
+    fn figure_eight(&mut self) {
+        let Some(first) = self.speaker() else { return };
+        let others = self.others(NodeSet::one(first));
+        let [second, ..] = others[..] else { return };
+        let rest = Self::set(&others).without(NodeSet::one(second));
+        let batch = self.cluster.slots[&first].options.window.append_entries;
+        let both = [first, second];
+        self.cluster.crash(first);
+        self.cluster.start(first);
+        for leader in both {
+            self.cluster.wire.clear();
+            self.cluster.now.0 += PATIENCE_NS;
+            if !self.elect(leader, rest) {
+                return;
+            }
+            // As many as an append takes, the first entry of the reign included.
+            for value in 1..batch {
+                self.cluster.with(leader, |host, now, out| host.propose(now, value, out));
+            }
+        }
+        for leader in both {
+            self.cluster.crash(leader);
+            self.cluster.start(leader);
+        }
+        self.cluster.wire.clear();
+        let old = self.cluster.host(first).unwrap().entries.len();
+        self.cluster.now.0 += PATIENCE_NS;
+        if !self.elect(first, rest) {
+            return;
+        }
+        for follower in rest.iter() {
+            for _ in 0..8 {
+                if self.cluster.host(follower).is_none_or(|host| host.entries.len() >= old) {
+                    break;
+                }
+                self.deliver(1, |envelope| {
+                    envelope.kind() == "append" && (envelope.from, envelope.to) == (first, follower)
+                });
+                self.deliver(4, |envelope| {
+                    envelope.kind().starts_with("append")
+                        && (envelope.from, envelope.to) == (follower, first)
+                });
+            }
+        }
+        self.cluster.wire.clear();
+        self.cluster.now.0 += PATIENCE_NS;
+        self.elect(second, rest);
+    }
+
+    /// Leadership is handed over, and the old leader hears nothing of the new one.
+    fn handover(&mut self) {
+        let Some(first) = self.speaker() else { return };
+        let others = self.others(NodeSet::one(first));
+        let [second, ..] = others[..] else { return };
+        self.cluster.step(first, Input::Transfer(second));
+        self.appends(first, second);
+        self.deliver(20, |envelope| {
+            envelope.from == first && matches!(envelope.kind(), "timeout-now" | "lease-released")
+        });
+        let all = Self::set(&others);
+        if self.elect(second, all) {
+            self.beat(second, all);
         }
     }
 }

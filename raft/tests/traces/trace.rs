@@ -281,7 +281,7 @@ impl Trace {
     }
 
     /// Messages arrive in order for a while.
-    fn flow(&mut self, messages: u64) {
+    pub(crate) fn flow(&mut self, messages: u64) {
         for _ in 0..messages {
             if !self.cluster.wire.is_empty() {
                 self.cluster.deliver(0);
@@ -406,6 +406,15 @@ impl Trace {
         if self.draw.one_in(3) {
             self.cluster.step(leader, Input::Leave);
         }
+    }
+
+    /// A leader is asked to add or remove one node.
+    pub(crate) fn change_one(&mut self, leader: NodeId, node: NodeId, adds: bool) {
+        let mut change = Change::default();
+        change.disks[usize::from(node.0)] = DISK;
+        let set = if adds { &mut change.voters } else { &mut change.remove };
+        *set = NodeSet::one(node);
+        self.cluster.step(leader, Input::Change(&change));
     }
 
     /// Faults end; says whether the cluster comes to agree on something new.

@@ -12,6 +12,10 @@ fn disagree<T>(what: impl Into<String>) -> Result<T, Stop> {
     Err(Stop::Disagrees(what.into()))
 }
 
+/// What may be expected of a cluster, for those who misspelled it.
+const OF_CLUSTER: &str = "there are leader, speakers, committed, wire, messages, entries and the \
+                          kinds of messages; of a node, write expect 1 role=leader";
+
 /// How what is found is compared with what is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Relation {
@@ -74,7 +78,12 @@ pub(super) fn run(world: &World, words: &mut Words<'_>) -> Result<String, Stop> 
             "committed" => world.cluster.committed().to_string(),
             "wire" => world.cluster.wire.len().to_string(),
             "messages" | "entries" => sent(world, name).to_string(),
-            kind => sent(world, words::kind(kind)?).to_string(),
+            kind if words::KINDS.contains(&kind) => sent(world, kind).to_string(),
+            _ => {
+                return Err(Stop::Unplayable(format!(
+                    "{name} is nothing of a cluster: {OF_CLUSTER}"
+                )));
+            }
         };
         compare(name, relation, expected, &found)?;
     }

@@ -26,12 +26,14 @@ pub(super) fn run(world: &mut World, name: &str, words: &mut Words<'_>) -> Answe
 /// `run 500ms`, `run 2s until leader!=none`, `run 1s holding leader=1`.
 fn pass(world: &mut World, words: &mut Words<'_>) -> Result<(), Stop> {
     let ns = words::duration_ns(words.need("a duration")?)?;
-    match words.next() {
+    let ended = match words.next() {
         None => world.run(ns),
         Some("until") => wait(world, ns, &words.rest()),
         Some("holding") => hold(world, ns, &words.rest()),
-        Some(word) => unplayable(format!("{word} is neither until nor holding")),
-    }
+        Some(word) => return unplayable(format!("{word} is neither until nor holding")),
+    };
+    world.come_to_rest();
+    ended
 }
 
 fn look(world: &World, expected: &Words<'_>) -> Result<(), Stop> {

@@ -181,14 +181,14 @@ impl World {
             }
             left -= step;
         }
-        if self.weather.is_none() {
-            return Ok(());
-        }
-        // What is still under way is on the wire again when nobody runs time.
+        Ok(())
+    }
+
+    /// Nobody runs time any more: what is still under way is on the wire again, in its order.
+    pub(super) fn come_to_rest(&mut self) {
         self.flying.sort_by_key(|(due_ns, _)| *due_ns);
         let flying = std::mem::take(&mut self.flying);
         self.cluster.wire.extend(flying.into_iter().map(|(_, envelope)| envelope));
-        Ok(())
     }
 
     /// Messages are lost, doubled, or late; those that are due arrive.
