@@ -54,11 +54,13 @@ pub enum Mutation {
     ChangeTooEarly,
     /// What a member received counts after it restarted.
     ReceivedSurvives,
+    /// Questions of all lives have the same names, so that an old answer is taken for a new one.
+    ReadNameReused,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::CountSelfBeforeSync,
         Self::CommitOldTerm,
         Self::VoteTwice,
@@ -83,5 +85,6 @@ impl Mutation {
         Self::PrevUnchecked,
         Self::ChangeTooEarly,
         Self::ReceivedSurvives,
+        Self::ReadNameReused,
     ];
 }

@@ -37,7 +37,8 @@ impl Raft {
             (_, Some(leader)) if self.reads.len() < READS_MAX => {
                 // An answer to a question of an earlier life must not be taken for this one's.
                 self.next_context += 1;
-                let name = u64::from(self.incarnation.0) << 32 | u64::from(self.next_context);
+                let life = if errs!(self, ReadNameReused) { 0 } else { self.incarnation.0 };
+                let name = u64::from(life) << 32 | u64::from(self.next_context);
                 let since = self.now;
                 let read = PendingRead { from: id, context, index: Index(0), round: name, since };
                 self.reads.push(read);

@@ -26,7 +26,7 @@ fn scripts() -> Vec<(String, String)> {
 #[test]
 fn all_scripts_agree() {
     let scripts = scripts();
-    assert!(scripts.len() >= 40, "the scripts are found");
+    assert!(scripts.len() >= 60, "the scripts are found");
     let failed: Vec<String> = scripts
         .iter()
         .filter_map(|(name, text)| {
@@ -38,6 +38,26 @@ fn all_scripts_agree() {
         })
         .collect();
     assert!(failed.is_empty(), "\n{}", failed.join("\n"));
+}
+
+/// The page that says how to write a script has two whole ones.
+#[test]
+fn the_examples_of_the_page_agree() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../raft/testdata/README.md");
+    let page = fs::read_to_string(page).unwrap();
+    let mut examples = vec![String::new()];
+    for line in page.lines() {
+        match line.strip_prefix("    ") {
+            Some(line) => *examples.last_mut().unwrap() += &format!("{line}\n"),
+            None => examples.push(String::new()),
+        }
+    }
+    let is_whole = |text: &&String| text.lines().any(|line| line.starts_with("cluster "));
+    let whole: Vec<&String> = examples.iter().filter(is_whole).collect();
+    assert_eq!(whole.len(), 2, "the examples are found");
+    for text in whole {
+        assert_eq!(play(text, None), Ok(()), "{text}");
+    }
 }
 
 /// Each planted bug, and a script that tells of it. Others may disagree too.
@@ -66,6 +86,7 @@ const TOLD_BY: &[(Mutation, &str)] = &[
     (Mutation::PrevUnchecked, "figure-7"),
     (Mutation::ChangeTooEarly, "change-too-early"),
     (Mutation::ReceivedSurvives, "held"),
+    (Mutation::ReadNameReused, "read-names"),
 ];
 
 #[test]
