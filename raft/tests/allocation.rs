@@ -1,4 +1,4 @@
-//! After its start a core takes no memory: rounds, heartbeats, an election.
+//! After its start a core takes no memory: rounds, heartbeats, elections.
 
 use gavel_io::hot_alloc::{self, HotGuard};
 use gavel_raft::memory::Trio;
@@ -17,6 +17,9 @@ fn a_step_allocates_nothing() {
         trio.round(entries % 300 + 1);
         if entries % 50 == 0 {
             trio.beat(15_000_000);
+        }
+        if entries % 200 == 0 {
+            trio.change_leaders();
         }
     }
     hot_alloc::mark_cold();

@@ -75,8 +75,7 @@ impl Trio {
                     self.step(node, Input::HardDurable(point));
                 }
                 if self.outs[node].want.take() == Some(Want::Noop) {
-                    self.last = self.last.next();
-                    self.append(1);
+                    self.append(node, 1);
                 }
                 for place in 0..self.outs[node].send.len() {
                     let send = self.outs[node].send[place];
@@ -97,13 +96,13 @@ impl Trio {
         }
     }
 
-    fn append(&mut self, entries: u64) {
-        let term = self.nodes[0].term();
-        let last = Index(self.nodes[0].log().last().index.0 + entries);
+    fn append(&mut self, node: usize, entries: u64) {
+        let term = self.nodes[node].term();
+        let last = Index(self.nodes[node].log().last().index.0 + entries);
         self.last = last;
-        self.step(0, Input::Appended { term, last, config: None });
-        let at = LogPosition { generation: self.nodes[0].log().generation(), index: last };
-        self.step(0, Input::Durable(at));
+        self.step(node, Input::Appended { term, last, config: None });
+        let at = LogPosition { generation: self.nodes[node].log().generation(), index: last };
+        self.step(node, Input::Durable(at));
     }
 
     /// One round: so many entries are appended, sent to both followers, written by all three,
@@ -114,7 +113,7 @@ impl Trio {
     pub fn round(&mut self, entries: u64) {
         self.now.boot.0 += 300;
         self.now.raw.0 += 300;
-        self.append(entries);
+        self.append(0, entries);
         for place in 0..self.outs[0].send.len() {
             let send = self.outs[0].send[place];
             debug_assert_eq!(send.after, DurablePoint(0), "entries wait for nothing");
@@ -145,5 +144,17 @@ impl Trio {
         }
         self.exchange();
         assert_eq!(self.nodes[0].role(), Role::Leader, "heartbeats keep a leader");
+    }
+
+    /// Two elections: the second leads, and then the first again.
+    ///
+    /// # Panics
+    /// If either does not: a bug.
+    pub fn change_leaders(&mut self) {
+        for (from, to) in [(0, 1), (1, 0)] {
+            self.step(from, Input::Transfer(self.nodes[to].id()));
+            self.exchange();
+            assert_eq!(self.nodes[to].role(), Role::Leader, "a transfer ends with its successor");
+        }
     }
 }
