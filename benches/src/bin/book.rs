@@ -15,9 +15,14 @@ use gavel_benches::matching::{
 use gavel_benches::workload::Workload;
 use gavel_contract::BookPlan;
 use gavel_io::cpu::{self, Policy};
+use gavel_io::hot_alloc::HotGuard;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// The node's: large arrays lie on huge pages, where there are any.
+#[global_allocator]
+static GUARD: HotGuard = HotGuard;
 
 /// Measures pure matching.
 #[derive(Debug, Parser)]

@@ -3,11 +3,12 @@
 //! Inputs -> outputs: the binary or test says `#[global_allocator] static GUARD: HotGuard =
 //! HotGuard;`, hot threads call [`mark_hot`] after their init; every allocation or free on them is
 //! counted from then on, and aborts the process if [`set_mode`] says so.
-//! Invariants: unmarked threads are served by the system's allocator with one thread-local load on
-//! top; the guard itself allocates nothing.
+//! Invariants: unmarked threads are served by the system's allocator, or for large pieces by
+//! huge.rs, with one thread-local load on top; the guard itself allocates nothing.
 //! Limits: sees Rust's allocator only, not C's.
 //! Not here: who is hot (the tile runner knows).
 
+use crate::huge;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -79,30 +80,64 @@ fn caught(what: &'static str) {
     std::process::abort();
 }
 
-// SAFETY: every call is passed to `System` unchanged, which keeps the contract; `look` neither
-// allocates nor unwinds.
+// SAFETY: a layout decides who serves it, for good: `huge` the large ones, `System` all others, each
+// keeping the contract; `look` neither allocates nor unwinds.
 unsafe impl GlobalAlloc for HotGuard {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::look("allocate");
+        if huge::serves(layout) {
+            return huge::take(layout);
+        }
         // SAFETY: the caller keeps `alloc`'s contract, and this is it.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         Self::look("allocate");
+        if huge::serves(layout) {
+            return huge::take(layout);
+        }
         // SAFETY: the caller keeps `alloc_zeroed`'s contract, and this is it.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         Self::look("free");
+        if huge::serves(layout) {
+            // SAFETY: the caller keeps `dealloc`'s contract; its layout came from there.
+            return unsafe { huge::give(at, layout) };
+        }
         // SAFETY: the caller keeps `dealloc`'s contract, and this is it; `at` came from `System`.
         unsafe { System.dealloc(at, layout) }
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         Self::look("reallocate");
+        // SAFETY: the caller says that the new size makes a layout with this alignment.
+        let new = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
+        if huge::serves(layout) || huge::serves(new) {
+            // SAFETY: the caller keeps `realloc`'s contract.
+            return unsafe { self.moved(at, layout, new) };
+        }
         // SAFETY: the caller keeps `realloc`'s contract, and this is it; `at` came from `System`.
         unsafe { System.realloc(at, layout, new_size) }
+    }
+}
+
+impl HotGuard {
+    /// The same bytes in another place.
+    ///
+    /// # Safety
+    /// As [`GlobalAlloc::realloc`] says; `new` is the layout afterwards.
+    unsafe fn moved(&self, at: *mut u8, old: Layout, new: Layout) -> *mut u8 {
+        // SAFETY: the caller says that the new layout is not empty.
+        let to = unsafe { self.alloc(new) };
+        if !to.is_null() {
+            // SAFETY: both have so many bytes, and the new ones are nobody else's.
+            unsafe { std::ptr::copy_nonoverlapping(at, to, old.size().min(new.size())) };
+            // SAFETY: `at` came with this layout, and is used no more.
+            unsafe { self.dealloc(at, old) };
+        }
+        to
     }
 }

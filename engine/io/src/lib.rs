@@ -17,6 +17,7 @@ pub mod faults;
 mod faults;
 pub mod files;
 pub mod hot_alloc;
+mod huge;
 pub mod memory;
 pub mod storage;
 pub mod transport;

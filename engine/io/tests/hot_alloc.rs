@@ -33,6 +33,20 @@ fn a_hot_thread_is_counted_and_others_are_not() {
     assert_eq!(hot_alloc::counted(), after, "the mark is the thread's own");
 }
 
+/// Pieces from 4 MiB on are served from elsewhere: what grows into one, and out of one, is whole.
+#[test]
+fn what_grows_large_and_small_again_keeps_its_contents() {
+    let mut numbers: Vec<u32> = Vec::new();
+    for number in 0..3_000_000 {
+        numbers.push(number);
+    }
+    assert!(numbers.iter().zip(0..).all(|(&number, at)| number == at));
+    numbers.truncate(1_000);
+    numbers.shrink_to_fit();
+    assert!(numbers.iter().zip(0..).all(|(&number, at)| number == at));
+    assert!(black_box(vec![0_u64; 1 << 20]).iter().all(|&zero| zero == 0));
+}
+
 /// Runs in the child; in the parent there is no deed.
 #[test]
 fn deed() {
