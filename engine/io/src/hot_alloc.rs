@@ -80,8 +80,8 @@ fn caught(what: &'static str) {
     std::process::abort();
 }
 
-// SAFETY: a layout decides who serves it, for good: `huge` the large ones, `System` all others, each
-// keeping the contract; `look` neither allocates nor unwinds.
+// SAFETY: a layout decides who serves it, for good: `huge` the large ones, `System` all others,
+// each keeping the contract; `look` neither allocates nor unwinds.
 unsafe impl GlobalAlloc for HotGuard {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::look("allocate");

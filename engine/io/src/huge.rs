@@ -1,7 +1,7 @@
 //! Large pieces of memory on huge pages, where there are any, and each at an offset of its own.
 //!
-//! Inputs -> outputs: layouts of [`LARGE`] bytes and more in, zeroed memory out; back it goes by the
-//! same layout.
+//! Inputs -> outputs: layouts of [`LARGE`] bytes and more in, zeroed memory out; back it goes by
+//! the same layout.
 //! Invariants: a piece lies in a mapping of its own, which begins at a multiple of [`PAGE`] and
 //! whose length follows from the layout: so it can be given back without a table.
 //! Limits: a piece costs up to two huge pages of addresses more than it has bytes; what is never
