@@ -21,16 +21,17 @@ impl Trace {
         for id in self.ids() {
             self.cluster.start(id);
         }
-        match self.draw.below(10) {
+        match self.draw.below(11) {
             0 => self.late_answers(),
             1 => self.unannounced_holder(),
             2 => self.older_holder(),
-            _ if self.kind.changes && self.draw.one_in(3) => self.early_changes(),
+            _ if self.kind.changes && self.draw.one_in(2) => self.early_changes(),
             3 => self.lost_memory(),
             4 => self.late_write(),
             5 => self.figure_eight(),
             6 => self.handover(),
-            7 => {
+            7 => self.old_answer(),
+            8 => {
                 for _ in 0..2 + self.draw.below(4) {
                     self.slow_reign();
                 }
@@ -476,5 +477,24 @@ impl Trace {
         if self.elect(second, all) {
             self.beat(second, all);
         }
+    }
+
+    /// An answer to a read comes when its asker lives anew, and asks something else.
+    fn old_answer(&mut self) {
+        let Some(leader) = self.speaker() else { return };
+        let asker = self.others(NodeSet::one(leader))[0];
+        for _ in 0..2 {
+            self.read_at(asker);
+            self.deliver(9, |it| it.kind() == "read" || it.kind().starts_with("heartbeat"));
+            self.cluster.crash(asker);
+            self.cluster.with(leader, |host, now, out| host.propose(now, 1, out));
+            self.deliver(40, |it| it.kind().starts_with("append"));
+            self.cluster.start(asker);
+            self.cluster.now.0 += 16 * MS;
+            self.cluster.step(leader, Input::Tick);
+            self.deliver(1, |it| it.kind() == "heartbeat" && it.to == asker);
+        }
+        self.read_at(asker);
+        self.deliver(2, |it| it.kind() == "read-answer");
     }
 }

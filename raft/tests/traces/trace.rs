@@ -219,7 +219,7 @@ impl Trace {
         self.read_at(node);
     }
 
-    fn read_at(&mut self, node: NodeId) {
+    pub(crate) fn read_at(&mut self, node: NodeId) {
         let kind = if self.draw.one_in(2) { ReadKind::Lease } else { ReadKind::Index };
         self.next_read += 1;
         let context = self.next_read;
