@@ -20,6 +20,7 @@
 
 pub mod check;
 pub mod client;
+pub mod cluster;
 pub mod countdown;
 pub mod crash;
 pub mod faults;

@@ -10,7 +10,9 @@ use clap::Parser;
 use gavel_sim::check::Sights;
 use gavel_sim::run::running;
 use gavel_sim::run::sweep;
-use gavel_sim::{Case, FailCall, Fault, FaultCounts, Mutation, PROFILES, Profile, hunt, run};
+use gavel_sim::{
+    Case, FailCall, Fault, FaultCounts, Mutation, PROFILES, Profile, cluster, hunt, run,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 use std::process::ExitCode;
@@ -58,6 +60,19 @@ fn fail_call(text: &str) -> Result<FailCall, String> {
     FailCall::parse(text).ok_or_else(|| "a call is N:io or N:full".to_owned())
 }
 
+impl Cli {
+    fn of_clusters(&self) -> cluster::command::Options {
+        cluster::command::Options {
+            seeds: self.seeds,
+            from: self.from,
+            profile: self.profile.clone(),
+            mutate: self.mutate.clone(),
+            minutes: self.minutes,
+            json: self.json,
+        }
+    }
+}
+
 fn main() -> ExitCode {
     if let Some(status) = gavel_sim::script::main(std::env::args_os()) {
         return status;
@@ -66,7 +81,12 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(on_panic));
     if cli.list {
         list();
+        cluster::command::list();
         return ExitCode::SUCCESS;
+    }
+    let of_clusters = cli.of_clusters();
+    if of_clusters.are_for_clusters() {
+        return cluster::command::main(&of_clusters);
     }
     let mutation = match cli.mutate.as_deref() {
         None => None,
@@ -101,6 +121,9 @@ fn on_panic(panic: &std::panic::PanicHookInfo<'_>) {
     if let Some((case, step, timeline)) = running() {
         eprintln!("{timeline}\nseed {}, step {step}: an assertion failed", case.seed);
         eprintln!("again: {}", case.command());
+    }
+    if let Some(case) = cluster::running() {
+        eprintln!("seed {}: an assertion failed\nagain: {}", case.seed, case.command());
     }
     std::process::exit(1);
 }

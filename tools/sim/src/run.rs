@@ -95,7 +95,7 @@ pub fn run(case: Case) -> Outcome {
     outcome
 }
 
-fn text(panic: &(dyn core::any::Any + Send)) -> String {
+pub(crate) fn text(panic: &(dyn core::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned()
 }

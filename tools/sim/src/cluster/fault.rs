@@ -1,0 +1,139 @@
+//! What may go wrong in a cluster, and how often it did.
+//!
+//! Inputs -> outputs: kinds -> names and counts.
+//! Invariants: all of these are legal: no promise excludes them.
+//! Not here: how they are done (weather.rs, net.rs).
+
+use std::collections::BTreeMap;
+
+/// A kind of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// A message is lost.
+    Drop,
+    /// A message comes twice.
+    Duplicate,
+    /// A message comes very late.
+    Delay,
+    /// Nothing passes between one node and the others.
+    Isolate,
+    /// Nothing passes one way between two nodes.
+    OneWay,
+    /// Nothing passes between two nodes, while others reach both.
+    Partial,
+    /// The nodes are in two parts.
+    Split,
+    /// A process dies; the disk keeps what was synced.
+    Crash,
+    /// A process dies right after some write reached the disk, before it knows.
+    CrashAtWrite,
+    /// All processes die together.
+    CrashAll,
+    /// A process ends as told: it gives its lease back first.
+    Stop,
+    /// A node comes back with an empty disk.
+    Wipe,
+    /// A process stands still, while its clocks go on.
+    Pause,
+    /// A host is suspended: one of its clocks stands still as well.
+    Suspend,
+    /// A disk takes very long for a while.
+    SlowDisk,
+    /// The operator lets another node lead.
+    Transfer,
+    /// The same, and the old leader is cut off at that moment.
+    TransferCut,
+    /// A node is said to be dead, and is not.
+    FalseSuspicion,
+    /// The same of a leader, and whoever is elected in its place dies at once.
+    Usurp,
+    /// A voter is made a learner, and a voter again.
+    Demote,
+    /// A client goes away for good and leaves its command open.
+    ClientLeaves,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 21] = [
+        Self::Drop,
+        Self::Duplicate,
+        Self::Delay,
+        Self::Isolate,
+        Self::OneWay,
+        Self::Partial,
+        Self::Split,
+        Self::Crash,
+        Self::CrashAtWrite,
+        Self::CrashAll,
+        Self::Stop,
+        Self::Wipe,
+        Self::Pause,
+        Self::Suspend,
+        Self::SlowDisk,
+        Self::Transfer,
+        Self::TransferCut,
+        Self::FalseSuspicion,
+        Self::Usurp,
+        Self::Demote,
+        Self::ClientLeaves,
+    ];
+
+    /// Its name in results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Drop => "drop",
+            Self::Duplicate => "duplicate",
+            Self::Delay => "delay",
+            Self::Isolate => "isolate",
+            Self::OneWay => "one_way",
+            Self::Partial => "partial",
+            Self::Split => "split",
+            Self::Crash => "crash",
+            Self::CrashAtWrite => "crash_at_write",
+            Self::CrashAll => "crash_all",
+            Self::Stop => "stop",
+            Self::Wipe => "wipe",
+            Self::Pause => "pause",
+            Self::Suspend => "suspend",
+            Self::SlowDisk => "slow_disk",
+            Self::Transfer => "transfer",
+            Self::TransferCut => "transfer_cut",
+            Self::FalseSuspicion => "false_suspicion",
+            Self::Usurp => "usurp",
+            Self::Demote => "demote",
+            Self::ClientLeaves => "client_leaves",
+        }
+    }
+}
+
+/// How often each happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FaultCounts(BTreeMap<Fault, u64>);
+
+impl FaultCounts {
+    /// It happened.
+    pub fn count(&mut self, fault: Fault) {
+        *self.0.entry(fault).or_default() += 1;
+    }
+
+    /// How often.
+    #[must_use]
+    pub fn of(&self, fault: Fault) -> u64 {
+        self.0.get(&fault).copied().unwrap_or(0)
+    }
+
+    /// All together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    /// Adds another world's.
+    pub fn add(&mut self, other: &Self) {
+        for (fault, count) in &other.0 {
+            *self.0.entry(*fault).or_default() += count;
+        }
+    }
+}

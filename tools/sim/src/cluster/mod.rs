@@ -1,0 +1,175 @@
+//! Clusters in the simulator: nodes with the real consensus core, a small store of registers, disks
+//! that lose what was not synced, a network that does everything networks do, clients that try
+//! again, and one seed.
+//!
+//! ```text
+//! Case { seed, profile, mutation } -> World -> Outcome { violation, hash, faults, timeline, .. }
+//! ```
+//!
+//! Inputs -> outputs: above.
+//! Invariants: the same case gives the same events, bit for bit; faults are legal, so every
+//! violation is a bug.
+//! Limits: three nodes or five; answers under the rule `quorum`; the log is the core's host in
+//! memory with an explicit "durable up to", not the journal on the simulated disk.
+//! Not here: the rules `held` and `local`, witnesses, clusters forced to begin anew, books.
+//! Source: TigerBeetle's VOPR and FoundationDB's simulation for the idea; SAFETY 25 for a seed.
+
+pub mod check;
+pub mod client;
+pub mod clock;
+pub mod command;
+pub mod fault;
+pub mod machine;
+pub mod mutation;
+pub mod net;
+pub mod node;
+pub mod profile;
+mod settle;
+pub mod trace;
+mod weather;
+mod wire;
+pub mod world;
+
+pub use fault::{Fault, FaultCounts};
+pub use mutation::Mutation;
+pub use profile::{PROFILES, Profile};
+pub use settle::PATIENCE_NS;
+pub use world::World;
+
+use crate::check::{Sights, Violation};
+use crate::run::ASSERTION;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What a seed is at least (SAFETY 25).
+pub const SECONDS_MIN: u64 = 60;
+/// The same, of commands.
+pub const COMMANDS_MIN: usize = 5_000;
+
+/// What to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// The seed.
+    pub seed: u64,
+    /// The kind of weather.
+    pub profile: &'static Profile,
+    /// The planted bug, if any.
+    pub mutation: Option<Mutation>,
+}
+
+/// What came of a world.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What was run.
+    pub case: Case,
+    /// The first rule that did not hold.
+    pub violation: Option<Violation>,
+    /// Of all events.
+    pub hash: u64,
+    /// How many events.
+    pub events: u64,
+    /// Virtual time.
+    pub elapsed_ns: u64,
+    /// Commands that clients had.
+    pub commands: u64,
+    /// Answers that left nodes.
+    pub answers: u64,
+    /// Faults by kind.
+    pub faults: FaultCounts,
+    /// What was seen, and how often.
+    pub sights: Sights,
+    /// Virtual time from the end of the weather until the cluster was whole and answered again.
+    pub recovered_ns: Option<u64>,
+    /// The last events, if a rule did not hold.
+    pub timeline: String,
+}
+
+thread_local! {
+    static RUNNING: Cell<Option<Case>> = const { Cell::new(None) };
+}
+
+/// What runs on this thread: for a hook, in builds that do not unwind.
+#[must_use]
+pub fn running() -> Option<Case> {
+    RUNNING.with(Cell::get)
+}
+
+/// Runs one world.
+#[must_use]
+pub fn run(case: Case) -> Outcome {
+    RUNNING.with(|running| running.set(Some(case)));
+    let mut world = World::new(case);
+    let ended = catch_unwind(AssertUnwindSafe(|| world.run()));
+    RUNNING.with(|running| running.set(None));
+    let violation = match ended {
+        Ok(verdict) => verdict.err(),
+        Err(panic) => Some(Violation::new(ASSERTION, crate::run::text(panic.as_ref()))),
+    };
+    let mut faults = world.faults.clone();
+    faults.add(&world.net.faults);
+    Outcome {
+        case,
+        hash: world.trace.hash(),
+        events: world.events(),
+        elapsed_ns: world.now.0,
+        commands: world.commands.len() as u64,
+        answers: world.checks.answers,
+        faults,
+        sights: world.sights.clone(),
+        recovered_ns: world.recovered_ns,
+        timeline: violation.as_ref().map_or(String::new(), |_| world.trace.lines()),
+        violation,
+    }
+}
+
+impl Case {
+    /// How to play it again.
+    #[must_use]
+    pub fn command(&self) -> String {
+        let Self { seed, profile, mutation } = self;
+        let mutate = mutation.map_or(String::new(), |m| format!(" --mutate {}", m.name()));
+        format!("cargo xtask sim --profile {} --seeds 1 --from {seed}{mutate}", profile.name)
+    }
+}
+
+impl Outcome {
+    /// For a person: what did not hold, when, what came before, and how to see it again.
+    #[must_use]
+    pub fn report(&self) -> String {
+        let Some(violation) = &self.violation else { return String::new() };
+        let (seed, name) = (self.case.seed, self.case.profile.name);
+        let ms = self.elapsed_ns / 1_000_000;
+        format!(
+            "{}\nseed {seed} of profile {name}, event {}, {ms} ms: {violation}\nagain: {}\n",
+            self.timeline,
+            self.events,
+            self.case.command()
+        )
+    }
+}
+
+/// What it took to find a planted bug.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Seeds run, the one that found it included.
+    pub seeds: u64,
+    /// Who found it.
+    pub checker: &'static str,
+    /// What it said.
+    pub what: String,
+}
+
+/// Runs seeds until a checker finds the planted bug. An assertion on the spot does not count: the
+/// next seed is tried.
+///
+/// # Panics
+/// If a mutation names no profile: a bug.
+#[must_use]
+pub fn hunt(mutation: Mutation, from: u64, seeds: u64) -> Option<Found> {
+    let profile = Profile::named(mutation.profile()).expect("a mutation's profile is there");
+    (from..from + seeds).find_map(|seed| {
+        let outcome = run(Case { seed, profile, mutation: Some(mutation) });
+        let Violation { checker, what } = outcome.violation?;
+        (checker != ASSERTION).then_some(Found { seeds: seed - from + 1, checker, what })
+    })
+}

@@ -1,0 +1,124 @@
+//! Planted bugs of a cluster: of the core, and of what is around it.
+//!
+//! Inputs -> outputs: a name -> who errs, and how.
+//! Invariants: a run without a mutation is a run of the product as it is.
+//! Not here: the core's bugs themselves (gavel-raft behind its feature `mutate`).
+
+use gavel_raft::Mutation as Core;
+
+/// A planted bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutation {
+    /// The core errs.
+    Core(Core),
+    /// A leader answers what is on its own disk only.
+    AnswerBeforeCommit,
+    /// A follower applies whatever it received.
+    ApplyBeforeCommit,
+    /// A command that comes again has its effect again.
+    SkipDeduplication,
+    /// A read is answered before its index is applied.
+    ReadBeforeApplied,
+    /// A leader answers whether it holds the lease or not.
+    LeaseUnchecked,
+    /// A disk says that entries are durable, and loses them in a crash.
+    LyingDisk,
+    /// A disk loses term and vote in a crash.
+    VoteForgotten,
+    /// A node whose disk was lost comes back under its old disk's name.
+    WipedKeepsName,
+    /// One node's state changes by itself.
+    StateDrifts,
+    /// A follower that is asked to read answers from what it has.
+    FollowerReadsAtOnce,
+}
+
+impl Mutation {
+    /// What is around the core.
+    const AROUND: [(&'static str, Self); 10] = [
+        ("answer-before-commit", Self::AnswerBeforeCommit),
+        ("apply-before-commit", Self::ApplyBeforeCommit),
+        ("skip-deduplication", Self::SkipDeduplication),
+        ("read-before-applied", Self::ReadBeforeApplied),
+        ("lease-unchecked", Self::LeaseUnchecked),
+        ("cluster-lying-disk", Self::LyingDisk),
+        ("vote-forgotten", Self::VoteForgotten),
+        ("wiped-keeps-name", Self::WipedKeepsName),
+        ("state-drifts", Self::StateDrifts),
+        ("follower-reads-at-once", Self::FollowerReadsAtOnce),
+    ];
+
+    /// All of them, the core's first.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let core = Core::ALL.into_iter().map(Self::Core);
+        core.chain(Self::AROUND.into_iter().map(|(_, mutation)| mutation)).collect()
+    }
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> String {
+        let Self::Core(core) = self else {
+            let named = Self::AROUND.into_iter().find(|(_, mutation)| *mutation == self);
+            return named.expect("all that are not the core's are in the table").0.to_owned();
+        };
+        let mut name = String::from("core");
+        for letter in format!("{core:?}").chars() {
+            if letter.is_uppercase() {
+                name.push('-');
+            }
+            name.push(letter.to_ascii_lowercase());
+        }
+        name
+    }
+
+    /// The mutation of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().into_iter().find(|mutation| mutation.name() == name)
+    }
+
+    /// The core's bug, if it is one.
+    #[must_use]
+    pub fn core(self) -> Option<Core> {
+        match self {
+            Self::Core(core) => Some(core),
+            _ => None,
+        }
+    }
+
+    /// The kind of world in which it shows.
+    #[must_use]
+    pub fn profile(self) -> &'static str {
+        match self {
+            Self::WipedKeepsName | Self::Core(Core::WipedDiskCounts) => "cluster-wipes",
+            Self::Core(
+                Core::LeaseFromReceipt
+                | Core::NoHoldBack
+                | Core::EvidenceUnannounced
+                | Core::EvidenceOfOlder
+                | Core::LeaseKeptOnTransfer,
+            )
+            | Self::LeaseUnchecked => "cluster-leases",
+            Self::Core(Core::HalfOfJoint | Core::ChangeTooEarly) => "cluster-members",
+            Self::Core(
+                Core::ReadByOldRound | Core::ReadWithoutRound | Core::ReadBeforeOwnCommit,
+            ) => "cluster-leases",
+            _ => "cluster-everything",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_names_one() {
+        for mutation in Mutation::all() {
+            assert_eq!(Mutation::named(&mutation.name()), Some(mutation));
+            assert!(crate::Mutation::named(&mutation.name()).is_none(), "a name names one bug");
+        }
+        assert_eq!(Mutation::named("none"), None);
+    }
+}

@@ -1,0 +1,372 @@
+//! A node: the consensus core, its log and disk, and the machine that applies what is committed.
+//!
+//! ```text
+//! requests, messages, completions -> Host (core, entries, disk) -> commit -> Machine -> answers
+//! ```
+//!
+//! Inputs -> outputs: an input of the core's -> messages, writes under way, answers to clients.
+//! Invariants: only what is committed is applied; an answer leaves only from a leader that holds
+//! its lease at that instant; a read is answered when its index is applied.
+//! Limits: the log and the disk are those of `gavel_raft::memory`: entries with an explicit
+//! "durable up to", and not the journal's blocks on the simulated disk of the single node.
+//! Not here: when writes complete and messages arrive (world.rs), what must hold (check.rs).
+
+use super::clock::Clocks;
+use super::machine::{Applied, Command, Machine};
+use super::mutation::Mutation;
+use crate::linear::{OpId, RegisterAnswer};
+use gavel_raft::memory::{Disk, Entry, Envelope, Host};
+use gavel_raft::{Input, Options, Output, ReadKind, Role};
+use gavel_types::{Index, Nanos, NodeId};
+use std::collections::BTreeMap;
+
+/// What a client asks a node for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Whose operation.
+    pub client: usize,
+    /// Which.
+    pub op: OpId,
+    /// What.
+    pub ask: Asked,
+}
+
+/// A command for the log, or a read beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The command of that number.
+    Command(usize),
+    /// What a register holds.
+    Read(u64, ReadKind),
+}
+
+/// What a node says to a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The answer.
+    Answer(OpId, RegisterAnswer),
+    /// Ask that node, or any other.
+    Redirect(OpId, Option<NodeId>),
+}
+
+/// An answer that may not leave yet, and the entry that it depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Unsent {
+    /// To whom.
+    pub client: usize,
+    /// What.
+    pub reply: Reply,
+    /// The command's entry; the index of the read.
+    pub index: Index,
+    /// True if it answers a command.
+    pub is_command: bool,
+}
+
+/// A read that waits for its index, or until that is applied.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    request: Request,
+    index: Option<Index>,
+}
+
+/// A node, running or not.
+#[derive(Debug)]
+pub struct Node {
+    /// Who.
+    pub id: NodeId,
+    /// What its core is told at each start.
+    pub options: Options,
+    /// Its clocks.
+    pub clocks: Clocks,
+    /// Its process, if it runs.
+    pub host: Option<Host>,
+    /// Its disk, while it does not run.
+    pub disk: Option<Disk>,
+    /// What it applied.
+    pub machine: Machine,
+    /// Until when it stands still.
+    pub paused_until: Option<Nanos>,
+    /// Starts so far: what was meant for an earlier life is dropped.
+    pub life: u64,
+    /// Answers that wait.
+    pub unsent: Vec<Unsent>,
+    /// Who asked for each command in this life: (client, operation).
+    pub askers: BTreeMap<usize, (usize, OpId)>,
+    /// The planted bug.
+    pub mutation: Option<Mutation>,
+    reads: BTreeMap<u64, Reading>,
+    next_read: u64,
+    out: Output,
+}
+
+impl Node {
+    /// A node that does not run.
+    #[must_use]
+    pub fn new(options: Options, clocks: Clocks, disk: Disk, mutation: Option<Mutation>) -> Self {
+        Self {
+            id: options.id,
+            options,
+            clocks,
+            host: None,
+            disk: Some(disk),
+            machine: Machine::default(),
+            paused_until: None,
+            life: 0,
+            unsent: Vec::new(),
+            askers: BTreeMap::new(),
+            mutation,
+            reads: BTreeMap::new(),
+            next_read: 0,
+            out: Output::default(),
+        }
+    }
+
+    /// Starts the process with what is on the disk.
+    pub fn start(&mut self, now: Nanos) {
+        let Some(disk) = self.disk.take() else { return };
+        let mut host = Host::start(self.options.clone(), disk, self.clocks.read(now));
+        host.is_prompt = false;
+        if let Some(core) = self.mutation.and_then(Mutation::core) {
+            host.raft.plant(core);
+        }
+        self.host = Some(host);
+        self.life += 1;
+        self.machine = Machine::default();
+        self.machine.forgets_sessions = self.mutation == Some(Mutation::SkipDeduplication);
+        self.forget();
+    }
+
+    /// Ends the process; the disk keeps what was completed.
+    pub fn crash(&mut self) {
+        let Some(host) = self.host.take() else { return };
+        self.disk = Some(host.disk);
+        self.paused_until = None;
+        self.life += 1;
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        self.unsent.clear();
+        self.askers.clear();
+        self.reads.clear();
+    }
+
+    /// What is on its disk.
+    #[must_use]
+    pub fn disk(&self) -> Option<&Disk> {
+        self.host.as_ref().map(|host| &host.disk).or(self.disk.as_ref())
+    }
+
+    /// The entries of its log, durable or not.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        match (&self.host, &self.disk) {
+            (Some(host), _) => &host.entries,
+            (None, Some(disk)) => &disk.entries,
+            (None, None) => &[],
+        }
+    }
+
+    /// True if it runs and leads.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.host.as_ref().is_some_and(|host| host.raft.role() == Role::Leader)
+    }
+
+    /// True if it votes and holds no copy.
+    #[must_use]
+    pub fn is_witness(&self) -> bool {
+        let is = |host: &Host| host.raft.config().witnesses.has(self.id);
+        self.host.as_ref().is_some_and(is)
+    }
+
+    /// True if it may speak at this instant, by its own clocks.
+    #[must_use]
+    pub fn may_speak(&self, now: Nanos) -> bool {
+        let until = self.host.as_ref().and_then(|host| host.raft.speaks_until());
+        until.is_some_and(|until| !self.clocks.read(now).is_past(until))
+    }
+
+    /// Steps the core.
+    pub fn step(&mut self, now: Nanos, input: Input<'_>) {
+        let at = self.clocks.read(now);
+        let Some(host) = &mut self.host else { return };
+        host.step(at, input, &mut self.out);
+    }
+
+    /// Takes a message.
+    pub fn receive(&mut self, now: Nanos, envelope: &Envelope) {
+        let at = self.clocks.read(now);
+        let Some(host) = &mut self.host else { return };
+        host.receive(at, envelope, &mut self.out);
+    }
+
+    /// The oldest write is done.
+    pub fn complete(&mut self, now: Nanos, is_log: bool) {
+        let at = self.clocks.read(now);
+        let Some(host) = &mut self.host else { return };
+        match is_log {
+            true => host.complete_log(at, &mut self.out),
+            false => host.complete_hard(at, &mut self.out),
+        };
+    }
+
+    /// Takes a snapshot of what is applied, and gives up the log before it.
+    pub fn compact(&mut self, now: Nanos, keep: u64) {
+        let at = self.clocks.read(now);
+        let Some(host) = &mut self.host else { return };
+        let index = self.machine.applied().min(host.raft.durable().index);
+        if index > host.disk.snapshot && host.snapshot(at, index, &mut self.out) {
+            host.compact(at, Index(index.0.saturating_sub(keep)), &mut self.out);
+        }
+    }
+
+    /// A client asks.
+    pub fn ask(&mut self, now: Nanos, request: Request, commands: &[Command]) -> Option<Reply> {
+        let at = self.clocks.read(now);
+        let is_witness = self.is_witness();
+        let host = self.host.as_mut()?;
+        let redirect = Reply::Redirect(request.op, host.raft.leader());
+        if is_witness {
+            return Some(redirect);
+        }
+        match request.ask {
+            Asked::Command(place) => {
+                if host.raft.role() != Role::Leader {
+                    return Some(redirect);
+                }
+                self.askers.insert(place, (request.client, request.op));
+                if let Some(answer) = self.machine.answered(&commands[place]) {
+                    let reply = Reply::Answer(request.op, answer);
+                    let index = self.machine.applied();
+                    let client = request.client;
+                    self.unsent.push(Unsent { client, reply, index, is_command: true });
+                    return None;
+                }
+                let takes = host.propose(at, place as u64, &mut self.out);
+                (!takes).then_some(redirect)
+            }
+            Asked::Read(key, kind) => {
+                if host.raft.leader().is_none() {
+                    return Some(redirect);
+                }
+                if self.mutation == Some(Mutation::FollowerReadsAtOnce)
+                    && host.raft.role() != Role::Leader
+                {
+                    return Some(Reply::Answer(request.op, self.machine.read(key)));
+                }
+                self.next_read += 1;
+                let context = self.life << 40 | self.next_read;
+                self.reads.insert(context, Reading { request, index: None });
+                host.step(at, Input::Read { context, kind }, &mut self.out);
+                if host.refused.is_some() {
+                    self.reads.remove(&context);
+                    return Some(redirect);
+                }
+                None
+            }
+        }
+    }
+
+    /// Applies the next entry, if there is one that may be.
+    pub fn apply(&mut self, commands: &[Command]) -> Option<(Index, Option<Applied>)> {
+        let host = self.host.as_ref()?;
+        let is_hasty =
+            self.mutation == Some(Mutation::ApplyBeforeCommit) && host.raft.role() != Role::Leader;
+        let until = if is_hasty { host.raft.log().last().index } else { host.raft.commit() };
+        if self.machine.applied() >= until {
+            return None;
+        }
+        let entry = host.entries.get(self.machine.applied().0 as usize).copied()?;
+        let applied = self.machine.apply(&entry, commands);
+        let index = self.machine.applied();
+        if self.mutation == Some(Mutation::StateDrifts) && self.id.0 == 2 && index.0 == 300 {
+            self.machine.drift();
+        }
+        if let Some(applied) = applied
+            && let Some((client, op)) = self.askers.remove(&applied.command)
+        {
+            let reply = Reply::Answer(op, applied.answer);
+            self.unsent.push(Unsent { client, reply, index, is_command: true });
+        }
+        Some((index, applied))
+    }
+
+    /// Answers that a leader gives before it may: a planted bug.
+    fn hasty_answers(&mut self, commands: &[Command]) {
+        let Some(host) = &self.host else { return };
+        let mut ahead = self.machine.clone();
+        let until = host.raft.durable().index;
+        while ahead.applied() < until {
+            let Some(entry) = host.entries.get(ahead.applied().0 as usize) else { return };
+            let applied = ahead.apply(entry, commands);
+            let index = ahead.applied();
+            if let Some(applied) = applied
+                && let Some((client, op)) = self.askers.remove(&applied.command)
+            {
+                let reply = Reply::Answer(op, applied.answer);
+                self.unsent.push(Unsent { client, reply, index, is_command: true });
+            }
+        }
+    }
+
+    /// Answers that may leave now.
+    pub fn answers(&mut self, now: Nanos, commands: &[Command]) -> Vec<Unsent> {
+        if self.mutation == Some(Mutation::AnswerBeforeCommit) && self.leads() {
+            self.hasty_answers(commands);
+        }
+        let mut leaving = self.finished_reads();
+        if !self.leads() {
+            self.unsent.clear();
+            self.askers.clear();
+        }
+        // SAFETY 11: the lease is looked at again, by the clocks as they are now.
+        let may_speak = self.may_speak(now) || self.mutation == Some(Mutation::LeaseUnchecked);
+        if may_speak {
+            leaving.append(&mut self.unsent);
+        }
+        leaving
+    }
+
+    /// Reads whose index is applied. A leader's wait for its lease besides.
+    fn finished_reads(&mut self) -> Vec<Unsent> {
+        let Some(host) = &mut self.host else { return Vec::new() };
+        let mut done = Vec::new();
+        for answer in host.reads.drain(..) {
+            let Some(reading) = self.reads.get_mut(&answer.context) else { continue };
+            reading.index = answer.index;
+            if answer.index.is_none() {
+                let Reading { request, .. } = *reading;
+                self.reads.remove(&answer.context);
+                let (client, index) = (request.client, Index(0));
+                let reply = Reply::Redirect(request.op, host.raft.leader());
+                done.push(Unsent { client, reply, index, is_command: false });
+            }
+        }
+        let is_hasty = self.mutation == Some(Mutation::ReadBeforeApplied);
+        let applied = self.machine.applied();
+        let is_ready =
+            |reading: &Reading| reading.index.is_some_and(|index| index <= applied || is_hasty);
+        let ready: Vec<u64> =
+            self.reads.iter().filter(|(_, read)| is_ready(read)).map(|(name, _)| *name).collect();
+        for name in ready {
+            let Some(Reading { request, index }) = self.reads.remove(&name) else { continue };
+            let Asked::Read(key, kind) = request.ask else { continue };
+            let reply = Reply::Answer(request.op, self.machine.read(key));
+            let index = index.unwrap_or_default();
+            let unsent = Unsent { client: request.client, reply, index, is_command: false };
+            // One that a round confirmed may leave without a lease.
+            match kind {
+                ReadKind::Lease if host.raft.role() == Role::Leader => self.unsent.push(unsent),
+                _ => done.push(unsent),
+            }
+        }
+        done
+    }
+
+    /// How many writes are under way: of the hard state, and of entries.
+    #[must_use]
+    pub fn writes(&self) -> (usize, usize) {
+        self.host.as_ref().map_or((0, 0), |host| (host.hard_writes.len(), host.log_writes.len()))
+    }
+}

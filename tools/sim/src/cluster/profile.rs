@@ -1,0 +1,172 @@
+//! Kinds of weather for a cluster.
+//!
+//! Inputs -> outputs: a name -> a [`Profile`].
+//! Invariants: every fault of every profile is legal: clocks keep their bound, at most one node
+//! is without its disk or its vote at a time.
+//! Not here: when what happens (weather.rs).
+
+use super::fault::Fault;
+
+/// A kind of world.
+#[derive(Clone, Copy, Debug)]
+pub struct Profile {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+    /// A message is lost once in so many; never if 0.
+    pub drop_one_in: u64,
+    /// A message comes twice once in so many; never if 0.
+    pub duplicate_one_in: u64,
+    /// A message comes late, by a heavy-tailed time, once in so many; never if 0.
+    pub delay_one_in: u64,
+    /// Mean time between two faults of the list (ns).
+    pub fault_every_ns: u64,
+    /// How often each fault is the one.
+    pub faults: &'static [(Fault, u32)],
+    /// Clocks go wrong, within the bound.
+    pub drifts: bool,
+    /// Nodes take snapshots and give up their logs' heads.
+    pub compacts: bool,
+}
+
+const CALM: Profile = Profile {
+    name: "cluster-calm",
+    about: "nodes of a cluster, and nothing goes wrong",
+    drop_one_in: 0,
+    duplicate_one_in: 0,
+    delay_one_in: 0,
+    fault_every_ns: 1_000_000_000,
+    faults: &[],
+    drifts: false,
+    compacts: false,
+};
+
+const PARTITIONS: &[(Fault, u32)] =
+    &[(Fault::Isolate, 4), (Fault::OneWay, 4), (Fault::Partial, 3), (Fault::Split, 4)];
+
+const CRASHES: &[(Fault, u32)] = &[
+    (Fault::Crash, 6),
+    (Fault::CrashAtWrite, 6),
+    (Fault::CrashAll, 1),
+    (Fault::Stop, 2),
+    (Fault::SlowDisk, 2),
+];
+
+const EVERYTHING: &[(Fault, u32)] = &[
+    (Fault::Isolate, 4),
+    (Fault::OneWay, 4),
+    (Fault::Partial, 3),
+    (Fault::Split, 4),
+    (Fault::Crash, 5),
+    (Fault::CrashAtWrite, 5),
+    (Fault::CrashAll, 1),
+    (Fault::Stop, 2),
+    (Fault::Wipe, 2),
+    (Fault::Pause, 4),
+    (Fault::Suspend, 3),
+    (Fault::SlowDisk, 3),
+    (Fault::Transfer, 3),
+    (Fault::TransferCut, 3),
+    (Fault::FalseSuspicion, 2),
+    (Fault::Usurp, 2),
+    (Fault::Demote, 3),
+    (Fault::ClientLeaves, 2),
+];
+
+/// All of them; the first is the usual one.
+pub const PROFILES: &[Profile] = &[
+    Profile {
+        name: "cluster-everything",
+        about: "all of it together, with drifting clocks, snapshots and wiped disks",
+        drop_one_in: 100,
+        duplicate_one_in: 100,
+        delay_one_in: 50,
+        faults: EVERYTHING,
+        drifts: true,
+        compacts: true,
+        ..CALM
+    },
+    CALM,
+    Profile {
+        name: "cluster-lossy",
+        about: "messages are lost, come twice, late and in another order",
+        drop_one_in: 20,
+        duplicate_one_in: 20,
+        delay_one_in: 20,
+        drifts: true,
+        ..CALM
+    },
+    Profile {
+        name: "cluster-partitions",
+        about: "nodes do not reach each other: one way, in part, in two parts",
+        delay_one_in: 100,
+        faults: PARTITIONS,
+        fault_every_ns: 800_000_000,
+        ..CALM
+    },
+    Profile {
+        name: "cluster-crashes",
+        about: "processes die at any step, alone and together; disks are slow",
+        faults: CRASHES,
+        fault_every_ns: 800_000_000,
+        ..CALM
+    },
+    Profile {
+        name: "cluster-wipes",
+        about: "disks are lost, one at a time, and nodes come back as learners",
+        faults: &[(Fault::Wipe, 3), (Fault::Crash, 3), (Fault::Transfer, 1)],
+        compacts: true,
+        ..CALM
+    },
+    Profile {
+        name: "cluster-members",
+        about: "voters become learners and voters again, some through joint configurations",
+        faults: &[
+            (Fault::Demote, 6),
+            (Fault::Wipe, 1),
+            (Fault::Crash, 3),
+            (Fault::Split, 3),
+            (Fault::FalseSuspicion, 3),
+        ],
+        fault_every_ns: 500_000_000,
+        ..CALM
+    },
+    Profile {
+        name: "cluster-pauses",
+        about: "processes stand still and hosts are suspended, with drifting clocks",
+        delay_one_in: 100,
+        faults: &[(Fault::Pause, 4), (Fault::Suspend, 4), (Fault::Transfer, 2)],
+        fault_every_ns: 700_000_000,
+        drifts: true,
+        ..CALM
+    },
+    Profile {
+        name: "cluster-leases",
+        about: "leaders lose their leases in every way: isolated, stopped, handed over, suspected",
+        delay_one_in: 20,
+        faults: &[
+            (Fault::Isolate, 6),
+            (Fault::Split, 3),
+            (Fault::Pause, 3),
+            (Fault::Suspend, 3),
+            (Fault::Stop, 3),
+            (Fault::Crash, 3),
+            (Fault::Transfer, 3),
+            (Fault::TransferCut, 5),
+            (Fault::FalseSuspicion, 5),
+            (Fault::Usurp, 5),
+        ],
+        fault_every_ns: 400_000_000,
+        drifts: true,
+        ..CALM
+    },
+];
+
+impl Profile {
+    /// The profile of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        PROFILES.iter().find(|profile| profile.name == name)
+    }
+}

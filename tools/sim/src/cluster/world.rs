@@ -1,0 +1,488 @@
+//! A cluster in virtual time: one queue of events, one thread, one seed.
+//!
+//! ```text
+//! clients -> Net -> Node (core, log, disk, machine) -> Net -> Nodes, clients
+//!    |                 |  after every event: Checks
+//!    +-- History       +-- weather (weather.rs), healing and progress (settle.rs)
+//! ```
+//!
+//! Inputs -> outputs: a case -> the first rule that did not hold, or none.
+//! Invariants: a function of the case; events happen in order of time, equal times in the order in
+//! which they were planned.
+//! Limits: [`EVENTS_MAX`].
+//! Not here: what nodes do (node.rs), what must hold (check.rs).
+
+use super::Case;
+use super::check::Checks;
+use super::client::Client;
+use super::clock::Clocks;
+use super::fault::FaultCounts;
+use super::machine::Command;
+use super::net::Net;
+use super::node::{Asked, Node, Reply, Request, Unsent};
+use super::settle::Phase;
+use super::trace::Trace;
+use crate::check::{Sights, Verdict, Violation};
+use crate::linear::{History, Register, RegisterAnswer};
+use crate::random::Random;
+use gavel_raft::memory::{Cargo, Disk, Envelope};
+use gavel_raft::{Config, DiskId, Incarnation, Input, NodeSet, Options, Role};
+use gavel_types::{Nanos, NodeId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most events of a world.
+pub const EVENTS_MAX: u64 = 20_000_000;
+
+/// Clients of a world.
+const CLIENTS: usize = 6;
+
+/// Between two looks of a node at its clocks (ns).
+const TICK_NS: (u64, u64) = (2_000_000, 4_000_000);
+
+/// What a write takes (ns): usually, and on a disk that is slow.
+const WRITE_NS: (u64, u64) = (80_000, 400_000);
+const SLOW_WRITE_NS: (u64, u64) = (5_000_000, 80_000_000);
+
+/// Between two comparisons of whole logs (ns).
+const COMPARE_NS: u64 = 1_000_000_000;
+
+/// What happens next.
+#[derive(Debug)]
+pub(super) enum Event {
+    Arrives(Envelope),
+    Tick(NodeId),
+    Written { node: NodeId, life: u64, is_log: bool },
+    Asked(NodeId, Request),
+    Replied(usize, Reply),
+    Thought(usize),
+    Impatient { client: usize, attempt: u64 },
+    Starts(NodeId),
+    Death { dead: NodeId, incarnation: Incarnation, to: NodeId },
+    Weather,
+    Heals,
+    Parts { from: NodeId, to: Option<NodeId> },
+    Dies(NodeId),
+    Operator,
+    Compares,
+}
+
+/// Writes of a node that will complete.
+#[derive(Clone, Copy, Debug, Default)]
+struct Writes {
+    hard: usize,
+    log: usize,
+    /// When the last of them does: one disk does one thing after the other.
+    hard_at: Nanos,
+    log_at: Nanos,
+}
+
+/// The world.
+pub struct World {
+    pub(super) case: Case,
+    pub(super) now: Nanos,
+    pub(super) random: Random,
+    pub(super) nodes: Vec<Node>,
+    pub(super) clients: Vec<Client>,
+    pub(super) net: Net,
+    pub(super) checks: Checks,
+    pub(super) trace: Trace,
+    pub(super) history: History<Register>,
+    pub(super) commands: Vec<Command>,
+    pub(super) faults: FaultCounts,
+    pub(super) sights: Sights,
+    pub(super) phase: Phase,
+    /// A node that lost its disk or its vote, until it votes again.
+    pub(super) away: Option<NodeId>,
+    /// Until then, whoever is elected dies at once.
+    pub(super) doomed_until: Nanos,
+    /// When the operator looks next.
+    pub(super) operator_next: Nanos,
+    /// Nodes that die right after their next write.
+    pub(super) dies_at_write: BTreeSet<NodeId>,
+    pub(super) slow_until: BTreeMap<NodeId, Nanos>,
+    pub(super) next_disk: u32,
+    pub(super) next_session: u64,
+    /// From the end of the weather to the first answer after it.
+    pub(super) recovered_ns: Option<u64>,
+    events: u64,
+    queue: BTreeMap<(Nanos, u64), Event>,
+    planned: u64,
+    writes: Vec<Writes>,
+    roles: Vec<Role>,
+}
+
+impl World {
+    /// A new cluster: three nodes or five, by the seed.
+    #[must_use]
+    pub fn new(case: Case) -> Self {
+        let mut random = Random::new(case.seed);
+        let count: u8 = if random.one_in(3) { 5 } else { 3 };
+        let ids: Vec<u8> = (1..=count).collect();
+        let mut founding = Config::of_voters(NodeSet::of(&ids), DiskId(1));
+        let net = Net::new(random.split());
+        if count == 5 && random.one_in(3) {
+            founding.witnesses = NodeSet::one(NodeId(count));
+        }
+        // A few clusters hold elections without asking first.
+        let pre_vote = !random.one_in(6);
+        let node = |id: &u8| {
+            let mut options = Options::new(NodeId(*id), random.word());
+            options.pre_vote = pre_vote;
+            let clocks = Clocks::new(case.profile.drifts, &mut random);
+            Node::new(options, clocks, Disk::new(DiskId(1), founding), case.mutation)
+        };
+        let nodes: Vec<Node> = ids.iter().map(node).collect();
+        let client = |place| Client::new(place, count, random.split());
+        let clients = (0..CLIENTS).map(client).collect();
+        let (writes, roles) = (vec![Writes::default(); ids.len()], vec![Role::Follower; ids.len()]);
+        let mut world = Self {
+            case,
+            now: Nanos(1_000_000),
+            random,
+            nodes,
+            clients,
+            net,
+            checks: Checks::default(),
+            trace: Trace::default(),
+            history: History::default(),
+            commands: Vec::new(),
+            faults: FaultCounts::default(),
+            sights: Sights::default(),
+            phase: Phase::Weather,
+            away: None,
+            doomed_until: Nanos(0),
+            operator_next: Nanos(0),
+            dies_at_write: BTreeSet::new(),
+            slow_until: BTreeMap::new(),
+            next_disk: 2,
+            next_session: CLIENTS as u64,
+            recovered_ns: None,
+            events: 0,
+            queue: BTreeMap::new(),
+            planned: 0,
+            writes,
+            roles,
+        };
+        world.begin();
+        world
+    }
+
+    fn begin(&mut self) {
+        for id in self.ids() {
+            self.plan(0, Event::Starts(id));
+            self.plan(TICK_NS.0, Event::Tick(id));
+        }
+        for client in 0..CLIENTS {
+            self.plan(500_000_000, Event::Thought(client));
+        }
+        self.plan(COMPARE_NS, Event::Compares);
+        self.plan(COMPARE_NS, Event::Operator);
+        if !self.case.profile.faults.is_empty() {
+            self.plan(COMPARE_NS, Event::Weather);
+        }
+    }
+
+    pub(super) fn ids(&self) -> Vec<NodeId> {
+        self.nodes.iter().map(|node| node.id).collect()
+    }
+
+    pub(super) fn node(&mut self, id: NodeId) -> &mut Node {
+        &mut self.nodes[usize::from(id.0) - 1]
+    }
+
+    /// Events so far.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    pub(super) fn plan(&mut self, after_ns: u64, event: Event) {
+        self.plan_at(Nanos(self.now.0 + after_ns), event);
+    }
+
+    pub(super) fn plan_at(&mut self, at: Nanos, event: Event) {
+        self.planned += 1;
+        self.queue.insert((at, self.planned), event);
+    }
+
+    pub(super) fn tell(&mut self, line: String) {
+        self.trace.tell(self.now, line);
+    }
+
+    /// Runs to the end.
+    ///
+    /// # Errors
+    /// The first rule that did not hold.
+    pub fn run(&mut self) -> Verdict {
+        while let Some(((at, number), event)) = self.queue.pop_first() {
+            self.now = at;
+            self.events += 1;
+            if self.events > EVENTS_MAX {
+                return Err(Violation::new("progress", "events without end"));
+            }
+            self.trace.note(at, [number, 0, 0, self.events]);
+            self.happen(event)?;
+            if self.settle()? {
+                break;
+            }
+        }
+        self.checks.logs_match(&self.nodes)?;
+        self.judge_history()
+    }
+
+    fn happen(&mut self, event: Event) -> Verdict {
+        let who = match &event {
+            Event::Arrives(envelope) => Some(envelope.to),
+            Event::Tick(id) | Event::Asked(id, _) | Event::Written { node: id, .. } => Some(*id),
+            Event::Death { to, .. } => Some(*to),
+            _ => None,
+        };
+        if let Some(id) = who {
+            if let Some(until) = self.node(id).paused_until {
+                if self.now < until {
+                    // It stands still: all that is for it waits, in order. What it looks at first
+                    // need not be its clock.
+                    let is_tick = matches!(event, Event::Tick(_));
+                    let late_ns = if is_tick { self.random.below(TICK_NS.1) } else { 0 };
+                    self.plan_at(Nanos(until.0 + late_ns), event);
+                    return Ok(());
+                }
+                self.node(id).paused_until = None;
+            }
+            self.node_event(id, event);
+            return self.after(id);
+        }
+        match event {
+            Event::Thought(client) => self.thinks(client),
+            Event::Replied(client, reply) => self.replied(client, reply),
+            Event::Impatient { client, attempt } if self.clients[client].attempt == attempt => {
+                self.retries(client, None);
+            }
+            Event::Starts(id) => return self.starts(id),
+            Event::Weather => return self.weather(),
+            Event::Heals => self.heals(),
+            Event::Parts { from, to } => self.parts(from, to),
+            Event::Dies(id) => self.crash(id, "dies as it is elected"),
+            Event::Operator => return self.operate(),
+            Event::Compares => {
+                self.plan(COMPARE_NS, Event::Compares);
+                return self.checks.logs_match(&self.nodes);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn node_event(&mut self, id: NodeId, event: Event) {
+        let now = self.now;
+        let place = usize::from(id.0) - 1;
+        match event {
+            Event::Arrives(envelope) if self.net.passes(envelope.from, id) => {
+                self.tell_of(&envelope);
+                self.nodes[place].receive(now, &envelope);
+            }
+            Event::Tick(_) => {
+                let next = self.random.between(TICK_NS.0, TICK_NS.1);
+                self.plan(next, Event::Tick(id));
+                self.nodes[place].step(now, Input::Tick);
+                if self.case.profile.compacts && self.random.one_in(700) {
+                    let keep = self.random.below(200);
+                    self.nodes[place].compact(now, keep);
+                }
+            }
+            Event::Written { life, is_log, .. } => self.written(id, life, is_log),
+            Event::Death { dead, incarnation, .. } => {
+                self.nodes[place].step(now, Input::Death(dead, incarnation));
+            }
+            Event::Asked(_, request) => {
+                let reply = self.nodes[place].ask(now, request, &self.commands);
+                if let Some(reply) = reply {
+                    self.send_reply(request.client, reply);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn written(&mut self, id: NodeId, life: u64, is_log: bool) {
+        let place = usize::from(id.0) - 1;
+        if self.nodes[place].life != life {
+            return;
+        }
+        let writes = &mut self.writes[place];
+        match is_log {
+            true => writes.log -= 1,
+            false => writes.hard -= 1,
+        }
+        if self.dies_at_write.remove(&id) {
+            self.land(id, is_log);
+            self.crash(id, "dies right after a write");
+            return;
+        }
+        self.nodes[place].complete(self.now, is_log);
+    }
+
+    /// Sends what a node has to say, lets its disk work, applies, answers, and looks at it all.
+    pub(super) fn after(&mut self, id: NodeId) -> Verdict {
+        let place = usize::from(id.0) - 1;
+        self.plan_writes(place);
+        let sent = match &mut self.nodes[place].host {
+            Some(host) => std::mem::take(&mut host.sent),
+            None => Vec::new(),
+        };
+        for envelope in sent {
+            self.checks.sent(&self.nodes[place], &envelope)?;
+            self.send(envelope);
+        }
+        self.checks.look(&self.nodes[place], &self.nodes)?;
+        while let Some((index, applied)) = self.nodes[place].apply(&self.commands) {
+            self.checks.applied(&self.nodes[place], index, applied, &self.commands)?;
+        }
+        let now = self.now;
+        for unsent in self.nodes[place].answers(now, &self.commands) {
+            self.leaves(place, unsent)?;
+        }
+        self.tell_of_role(place);
+        self.checks.one_speaker(&self.nodes, now)
+    }
+
+    fn leaves(&mut self, place: usize, unsent: Unsent) -> Verdict {
+        let (nodes, now) = (&self.nodes, self.now);
+        self.checks.leaves(&nodes[place], &unsent, nodes, now)?;
+        if let Reply::Answer(op, answer) = unsent.reply {
+            let (id, client, index) = (nodes[place].id, unsent.client, unsent.index);
+            let call = self.history.operations()[op.0].call;
+            self.tell(format!("node {id} answers client {client}: {call} -> {answer} ({index})"));
+        }
+        self.send_reply(unsent.client, unsent.reply);
+        Ok(())
+    }
+
+    fn plan_writes(&mut self, place: usize) {
+        let (id, life) = (self.nodes[place].id, self.nodes[place].life);
+        let (hard, log) = self.nodes[place].writes();
+        while self.writes[place].hard < hard {
+            let at = self.write_time(id, self.writes[place].hard_at);
+            self.writes[place].hard += 1;
+            self.writes[place].hard_at = at;
+            self.plan_at(at, Event::Written { node: id, life, is_log: false });
+        }
+        while self.writes[place].log < log {
+            let at = self.write_time(id, self.writes[place].log_at);
+            self.writes[place].log += 1;
+            self.writes[place].log_at = at;
+            self.plan_at(at, Event::Written { node: id, life, is_log: true });
+        }
+    }
+
+    fn write_time(&mut self, id: NodeId, last: Nanos) -> Nanos {
+        let is_slow = self.slow_until.get(&id).is_some_and(|until| self.now < *until);
+        let (least, most) = if is_slow { SLOW_WRITE_NS } else { WRITE_NS };
+        let at = Nanos(self.now.0 + self.random.between(least, most));
+        at.max(last)
+    }
+
+    pub(super) fn forget_writes(&mut self, id: NodeId) {
+        self.writes[usize::from(id.0) - 1] = Writes::default();
+    }
+
+    fn send(&mut self, envelope: Envelope) {
+        let arrivals = self.net.arrivals(self.now, self.case.profile);
+        for at in arrivals.into_iter().flatten() {
+            self.plan_at(at, Event::Arrives(envelope.clone()));
+        }
+    }
+
+    fn send_request(&mut self, to: NodeId, request: Request) {
+        let arrivals = self.net.arrivals(self.now, self.case.profile);
+        for at in arrivals.into_iter().flatten() {
+            self.plan_at(at, Event::Asked(to, request));
+        }
+        let attempt = self.clients[request.client].attempt;
+        let patience_ns = self.clients[request.client].patience_ns();
+        self.plan(patience_ns, Event::Impatient { client: request.client, attempt });
+    }
+
+    fn send_reply(&mut self, client: usize, reply: Reply) {
+        let arrivals = self.net.arrivals(self.now, self.case.profile);
+        for at in arrivals.into_iter().flatten() {
+            self.plan_at(at, Event::Replied(client, reply));
+        }
+    }
+
+    fn thinks(&mut self, client: usize) {
+        if self.clients[client].open.is_some() || !self.phase.takes_calls() {
+            return;
+        }
+        let now = self.now;
+        let request = self.clients[client].call(now, &mut self.history, &mut self.commands);
+        if matches!(request.ask, Asked::Read(..)) {
+            self.checks.asks_to_read(request.op.0);
+        }
+        let target = self.clients[client].target;
+        self.send_request(target, request);
+    }
+
+    fn retries(&mut self, client: usize, hint: Option<NodeId>) {
+        self.sights.see(if hint.is_some() { "redirected" } else { "tried again" });
+        if let Some(request) = self.clients[client].retry(hint) {
+            let target = self.clients[client].target;
+            self.send_request(target, request);
+        }
+    }
+
+    fn replied(&mut self, client: usize, reply: Reply) {
+        match reply {
+            Reply::Answer(op, answer) => {
+                let value = match answer {
+                    RegisterAnswer::Holds(value) => value,
+                    _ => None,
+                };
+                if self.clients[client].answered(op, value) {
+                    self.history.answer(op, answer, self.now);
+                    self.sights.see("answered");
+                    self.note_answer(op);
+                    let thinks_ns = self.clients[client].thinks_ns();
+                    self.plan(thinks_ns, Event::Thought(client));
+                }
+            }
+            Reply::Redirect(op, Some(hint)) => {
+                let is_open = self.clients[client].open.is_some_and(|open| open.op == op);
+                // Twice the same hint leads nowhere: patience ends that.
+                if is_open && self.clients[client].target != hint {
+                    self.retries(client, Some(hint));
+                }
+            }
+            Reply::Redirect(_, None) => {}
+        }
+    }
+
+    fn tell_of(&mut self, envelope: &Envelope) {
+        let Envelope { from, to, cargo } = envelope;
+        let (kind, entries) = (envelope.kind(), envelope.entries());
+        let term = match cargo {
+            Cargo::Raft(msg, _) => msg.term.0,
+            _ => 0,
+        };
+        let words = [u64::from(from.0) << 8 | u64::from(to.0), term, entries as u64];
+        let is_usual = matches!(kind, "heartbeat" | "heartbeat-ack" | "append" | "append-ack");
+        match is_usual {
+            true => self.trace.note(self.now, [words[0], words[1], words[2], kind.len() as u64]),
+            false => self.tell(format!("{from} -> {to}: {kind}, term {term}, {entries} entries")),
+        }
+    }
+
+    fn tell_of_role(&mut self, place: usize) {
+        let Some(host) = &self.nodes[place].host else { return };
+        let (role, term) = (host.raft.role(), host.raft.term());
+        if std::mem::replace(&mut self.roles[place], role) != role {
+            let (id, commit) = (self.nodes[place].id, host.raft.commit());
+            let last = host.raft.log().last();
+            self.sights.see(if role == Role::Leader { "elected" } else { "changed role" });
+            if role == Role::Leader {
+                self.elected(id);
+            }
+            self.tell(format!("node {id} is {role:?} in term {term}, {commit} of {}", last.index));
+        }
+    }
+}
