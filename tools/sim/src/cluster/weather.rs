@@ -370,7 +370,7 @@ impl World {
             self.plan(OPERATOR_NS, Event::Operator);
         }
         let (Some(node), Some(leader)) = (self.away, self.leader()) else { return Ok(()) };
-        if node == leader || self.node(leader).paused_until.is_some() {
+        if self.node(leader).paused_until.is_some() {
             return Ok(());
         }
         let Some(new) = self.node(node).disk().map(|disk| disk.id) else { return Ok(()) };
