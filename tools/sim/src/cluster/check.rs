@@ -3,7 +3,7 @@
 //! Inputs -> outputs: nodes, answers that leave -> the first rule that does not hold.
 //! Invariants: believes entries, disks and true time; of a core it asks only what it claims: that
 //! it leads, and what it calls committed.
-//! Limits: a disk that was lost counts as a copy of all that was committed then.
+//! Limits: a disk that was lost counts as a copy of all that it held, or that was committed then.
 //! Not here: histories of clients (linear/); progress (world.rs).
 //! Source: Raft figure 3; SAFETY 2, 6, 11; exactly-once: Raft 8.
 
@@ -42,7 +42,7 @@ pub struct Checks {
     seen: BTreeMap<NodeId, Seen>,
     /// By command of a session: the entry by which it had its effect.
     effects: BTreeMap<(Session, u64), Index>,
-    /// Nodes whose disk was lost, and what was committed then: of that it may have been a copy.
+    /// Nodes whose disk was lost, and up to where it may have been a copy.
     lost: BTreeMap<NodeId, Index>,
     /// What each leader was seen to call held, and in which term.
     pub(super) held: BTreeMap<NodeId, (Term, Index)>,
@@ -66,9 +66,10 @@ impl Checks {
     }
 
     /// A node's disk is another one now: its terms may be lower than they were.
-    pub fn wiped(&mut self, node: NodeId) {
+    /// It held so many entries: of those its word may still be on the way.
+    pub fn wiped(&mut self, node: NodeId, held: Index) {
         self.seen.remove(&node);
-        self.lost.insert(node, self.committed());
+        self.lost.insert(node, held.max(self.committed()));
     }
 
     /// Looks at a node that did something.
@@ -235,6 +236,11 @@ impl Checks {
             return fail("release", format!("node {id} answers entry {index} without a lease"));
         }
         self.acknowledged = self.acknowledged.max(index);
+        let config_at = from.host.as_ref().map(|host| host.raft.config_at().index);
+        // What a configuration in force follows was committed, and judged, under an earlier one.
+        if config_at.is_some_and(|config_at| index < config_at) {
+            return Ok(());
+        }
         self.on_a_majority(from, index, nodes)
     }
 

@@ -14,7 +14,7 @@ use crate::check::{Verdict, Violation};
 use gavel_raft::limits::NODES_MAX;
 use gavel_raft::memory::Disk;
 use gavel_raft::{Change, ChangeMode, Config, DiskId, Input, NodeSet};
-use gavel_types::{Nanos, NodeId};
+use gavel_types::{Index, Nanos, NodeId};
 
 /// Whether a fault was possible.
 type Faulted = Result<bool, Violation>;
@@ -335,8 +335,9 @@ impl World {
         if keeps_name {
             empty = Disk { incarnation: disk.incarnation, ..Disk::new(disk.id, disk.founding) };
         }
+        let lost = Index(disk.entries.len() as u64);
         *disk = empty;
-        self.checks.wiped(id);
+        self.checks.wiped(id, lost);
         self.away = (!keeps_name).then_some(id);
         true
     }
