@@ -77,18 +77,24 @@ impl Fault {
 }
 
 /// How often each happened.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FaultCounts(BTreeMap<Fault, u64>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultCounts<F = Fault>(BTreeMap<F, u64>);
 
-impl FaultCounts {
+impl<F> Default for FaultCounts<F> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<F: Ord + Copy> FaultCounts<F> {
     /// It happened.
-    pub fn count(&mut self, fault: Fault) {
+    pub fn count(&mut self, fault: F) {
         *self.0.entry(fault).or_default() += 1;
     }
 
     /// How often.
     #[must_use]
-    pub fn of(&self, fault: Fault) -> u64 {
+    pub fn of(&self, fault: F) -> u64 {
         self.0.get(&fault).copied().unwrap_or(0)
     }
 

@@ -154,9 +154,19 @@ pub struct Found {
 #[must_use]
 pub fn hunt(mutation: Mutation, from: u64, seeds: u64) -> Option<Found> {
     let profile = Profile::named(mutation.profile()).expect("a mutation's profile is there");
+    found_by(from, seeds, |seed| {
+        run(Case { seed, profile, mutation: Some(mutation), fails: None }).violation
+    })
+}
+
+/// The first seed whose violation is a checker's, in a world of any kind.
+pub(crate) fn found_by(
+    from: u64,
+    seeds: u64,
+    violation: impl Fn(u64) -> Option<Violation>,
+) -> Option<Found> {
     (from..from + seeds).find_map(|seed| {
-        let outcome = run(Case { seed, profile, mutation: Some(mutation), fails: None });
-        let Violation { checker, what } = outcome.violation?;
+        let Violation { checker, what } = violation(seed)?;
         (checker != ASSERTION).then_some(Found { seeds: seed - from + 1, checker, what })
     })
 }

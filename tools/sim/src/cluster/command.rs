@@ -5,8 +5,9 @@
 //! could not run.
 //! Not here: the options' grammar (main.rs), worlds.
 
-use super::{Case, Fault, FaultCounts, Found, Mutation, Outcome, PROFILES, Profile, hunt, run};
+use super::{Case, Fault, FaultCounts, Mutation, Outcome, PROFILES, Profile, hunt, run};
 use crate::check::Sights;
+use crate::run::Found;
 use serde_json::{Map, Value, json};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

@@ -4,8 +4,6 @@
 //! Invariants: all of these are legal: no promise excludes them.
 //! Not here: how they are done (weather.rs, net.rs).
 
-use std::collections::BTreeMap;
-
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
@@ -109,31 +107,4 @@ impl Fault {
 }
 
 /// How often each happened.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FaultCounts(BTreeMap<Fault, u64>);
-
-impl FaultCounts {
-    /// It happened.
-    pub fn count(&mut self, fault: Fault) {
-        *self.0.entry(fault).or_default() += 1;
-    }
-
-    /// How often.
-    #[must_use]
-    pub fn of(&self, fault: Fault) -> u64 {
-        self.0.get(&fault).copied().unwrap_or(0)
-    }
-
-    /// All together.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.0.values().sum()
-    }
-
-    /// Adds another world's.
-    pub fn add(&mut self, other: &Self) {
-        for (fault, count) in &other.0 {
-            *self.0.entry(*fault).or_default() += count;
-        }
-    }
-}
+pub type FaultCounts = crate::faults::FaultCounts<Fault>;

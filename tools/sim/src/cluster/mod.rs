@@ -11,7 +11,8 @@
 //! violation is a bug.
 //! Limits: three nodes or five; answers under the rule `quorum`; the log is the core's host in
 //! memory with an explicit "durable up to", not the journal on the simulated disk.
-//! Not here: the rules `held` and `local`, witnesses, clusters forced to begin anew, books.
+//! Not here: answers under the rules `held` and `local`, clusters forced to begin anew, clocks
+//! beyond their bound, books.
 //! Source: TigerBeetle's VOPR and FoundationDB's simulation for the idea; SAFETY 25 for a seed.
 
 pub mod check;
@@ -37,7 +38,7 @@ pub use settle::PATIENCE_NS;
 pub use world::World;
 
 use crate::check::{Sights, Violation};
-use crate::run::ASSERTION;
+use crate::run::{ASSERTION, Found, found_by};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -148,17 +149,6 @@ impl Outcome {
     }
 }
 
-/// What it took to find a planted bug.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// Seeds run, the one that found it included.
-    pub seeds: u64,
-    /// Who found it.
-    pub checker: &'static str,
-    /// What it said.
-    pub what: String,
-}
-
 /// Runs seeds until a checker finds the planted bug. An assertion on the spot does not count: the
 /// next seed is tried.
 ///
@@ -167,9 +157,5 @@ pub struct Found {
 #[must_use]
 pub fn hunt(mutation: Mutation, from: u64, seeds: u64) -> Option<Found> {
     let profile = Profile::named(mutation.profile()).expect("a mutation's profile is there");
-    (from..from + seeds).find_map(|seed| {
-        let outcome = run(Case { seed, profile, mutation: Some(mutation) });
-        let Violation { checker, what } = outcome.violation?;
-        (checker != ASSERTION).then_some(Found { seeds: seed - from + 1, checker, what })
-    })
+    found_by(from, seeds, |seed| run(Case { seed, profile, mutation: Some(mutation) }).violation)
 }
