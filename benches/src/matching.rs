@@ -54,6 +54,8 @@ pub struct How {
     pub expecting: Expecting,
     /// So many records are shown at a time.
     pub ahead: usize,
+    /// All limits of risk and self-trade prevention are on, and refuse nothing.
+    pub checks: bool,
 }
 
 /// What came out of a workload: the same, whoever did the matching.
@@ -90,9 +92,10 @@ pub struct Run {
     pub reports: u64,
 }
 
-/// The sizes of a machine for this workload.
+/// The sizes of a machine for this workload, with all checks on if it says so.
 #[must_use]
-pub fn plan(orders_max: u32) -> BookPlan {
+pub fn plan(prepared: &Prepared, orders_max: u32, checks: bool) -> BookPlan {
+    let stp = if checks { StpInstruction::CancelResting } else { StpInstruction::Allow };
     let spec = SymbolSpec {
         symbol: SYMBOL,
         name: "BENCH".to_owned(),
@@ -102,10 +105,15 @@ pub fn plan(orders_max: u32) -> BookPlan {
         price_max: Price(1 << 40),
         qty_max: Qty(u64::from(u32::MAX)),
         qty_scale: 0,
-        stp: StpInstruction::Allow,
+        stp,
         protection: Price(0),
     };
-    BookPlan { symbols: vec![spec], ..BookPlan::for_orders(orders_max) }
+    let mut plan = BookPlan { symbols: vec![spec], ..BookPlan::for_orders(orders_max) };
+    if checks {
+        plan.accounts_max = records::accounts(prepared.uid_max());
+        plan.positions_max = plan.accounts_max;
+    }
+    plan
 }
 
 /// Runs a workload once, timed.
@@ -113,7 +121,7 @@ pub fn plan(orders_max: u32) -> BookPlan {
 /// # Errors
 /// If the machine's answers make no sense.
 pub fn run<S: Sink>(prepared: &Prepared, plan: &BookPlan, how: How, sink: S) -> Result<Run> {
-    let mut running = Running::new(plan, how, sink);
+    let mut running = Running::new(plan, how, prepared.uid_max(), sink);
     let (prefill, timed) = prepared.steps.split_at(prepared.prefill);
     running.whole(prefill);
     let cpu_ns = running.whole(timed);
@@ -125,7 +133,7 @@ pub fn run<S: Sink>(prepared: &Prepared, plan: &BookPlan, how: How, sink: S) -> 
 /// # Errors
 /// If the machine's answers make no sense.
 pub fn run_single(prepared: &Prepared, plan: &BookPlan, how: How) -> Result<(Times, Run)> {
-    let mut running = Running::new(plan, how, Count::default());
+    let mut running = Running::new(plan, how, prepared.uid_max(), Count::default());
     let (prefill, timed) = prepared.steps.split_at(prepared.prefill);
     running.whole(prefill);
     let mut times = Times::new();
@@ -143,8 +151,9 @@ pub fn run_single(prepared: &Prepared, plan: &BookPlan, how: How) -> Result<(Tim
 
 /// Lets the machine name every order: fills in the handles of `prepared`.
 pub fn learn_handles(prepared: &mut Prepared, plan: &BookPlan) {
-    let how = How { by_handle: false, expecting: Expecting::Never, ahead: BLOCK };
-    let mut running = Running::new(plan, how, sinks::Handles::new(prepared.ids()));
+    let (by_handle, checks) = (false, false);
+    let how = How { by_handle, expecting: Expecting::Never, ahead: BLOCK, checks };
+    let mut running = Running::new(plan, how, 0, sinks::Handles::new(prepared.ids()));
     for step in &mut prepared.steps {
         // An order that is gone keeps its handle: it is stale then, and has to be refused.
         step.order_id = running.sink.handle(step.id);
@@ -196,12 +205,19 @@ struct Place {
 }
 
 impl<S: Sink> Running<S> {
-    fn new(plan: &BookPlan, how: How, sink: S) -> Self {
-        let (machine, maker) = (Book::new(plan), Maker::new(how.by_handle));
+    fn new(plan: &BookPlan, how: How, uid_max: u16, sink: S) -> Self {
+        let (machine, maker) = (Book::new(plan), Maker::new(how.by_handle, how.checks));
         let records = Vec::with_capacity(BLOCK);
         let mut running = Self { machine, maker, how, sink, records };
         let opening = running.maker.opening();
         running.machine.apply_whole(&opening, &mut running.sink);
+        if how.checks {
+            for limit in running.maker.limits(uid_max) {
+                running.machine.apply_whole(&limit, &mut running.sink);
+                running.sink.publish();
+                running.sink.drain();
+            }
+        }
         running
     }
 
@@ -286,14 +302,14 @@ mod tests {
     use crate::workload::{Shape, generate};
 
     fn how(by_handle: bool, expecting: Expecting) -> How {
-        How { by_handle, expecting, ahead: 32 }
+        How { by_handle, expecting, ahead: 32, checks: false }
     }
 
     #[test]
     fn every_way_to_run_a_workload_ends_as_the_textbook_says() {
         for shape in [Shape::Moves, Shape::Sparse] {
             let mut prepared = Prepared::new(&generate(shape, 9, 20_000)).unwrap();
-            let plan = plan(prepared.orders_max());
+            let plan = plan(&prepared, prepared.orders_max(), false);
             learn_handles(&mut prepared, &plan);
             for by_handle in [false, true] {
                 for expecting in [Expecting::Always, Expecting::Never, Expecting::Auto] {
@@ -306,6 +322,10 @@ mod tests {
                     assert!(ring.reports > prepared.steps.len() as u64);
                 }
             }
+            let checked = How { checks: true, ..how(false, Expecting::Never) };
+            let plan_checked = super::plan(&prepared, prepared.orders_max(), true);
+            let run = run(&prepared, &plan_checked, checked, Ring::new(128)).unwrap();
+            assert_eq!(run.ending, prepared.ending, "{shape:?}, all checks");
             let single = how(true, Expecting::Always);
             let (times, run) = run_single(&prepared, &plan, single).unwrap();
             assert_eq!((times.count(), run.ending), (20_000, prepared.ending));
@@ -327,7 +347,7 @@ mod tests {
             op(OpKind::Cancel, 3, 0, 0),
         ];
         let mut prepared = Prepared::new(&Workload { prefill: 0, ops }).unwrap();
-        let plan = plan(prepared.orders_max());
+        let plan = plan(&prepared, prepared.orders_max(), false);
         learn_handles(&mut prepared, &plan);
         assert_ne!(prepared.steps[1].order_id.0, 0);
         assert_eq!(prepared.steps[3].order_id, prepared.steps[1].order_id);

@@ -43,6 +43,10 @@ struct Args {
     /// orders are live.
     #[arg(long, value_enum, default_value_t = Expecting::Auto)]
     expect: Expecting,
+    /// Every limit of risk is set, for the session and each account, and self-trade prevention is
+    /// on; nothing is refused, so that what comes out is the same.
+    #[arg(long)]
+    checks: bool,
     /// So many records are shown at a time.
     #[arg(long, default_value_t = 32)]
     ahead: usize,
@@ -103,7 +107,7 @@ fn measure(args: &Args) -> Result<Option<String>> {
     let mut prepared = Prepared::new(&workload)?;
     drop(workload);
     let orders_max = args.orders_max.unwrap_or(prepared.orders_max());
-    let plan = matching::plan(orders_max);
+    let plan = matching::plan(&prepared, orders_max, args.checks);
     if args.handles {
         eprintln!("book: learning handles");
         matching::learn_handles(&mut prepared, &plan);
@@ -144,7 +148,12 @@ fn runs(
     plan: &BookPlan,
     found: &mut Found,
 ) -> Result<Option<String>> {
-    let how = How { by_handle: args.handles, expecting: args.expect, ahead: args.ahead };
+    let how = How {
+        by_handle: args.handles,
+        expecting: args.expect,
+        ahead: args.ahead,
+        checks: args.checks,
+    };
     let each = |run: &Run| run.cpu_ns as f64 / prepared.timed() as f64;
     for round in 1..=args.repeat {
         let counted = matching::run(prepared, plan, how, Count::default())?;
@@ -198,7 +207,8 @@ fn as_json(args: &Args, found: &Found) -> Value {
         "bid": bid, "ask": ask,
         "live": live, "live_max": found.live_max, "reports": found.reported[0].reports,
         "runs_ns": runs_ns, "runs_reports_ns": runs_reports_ns,
-        "handles": args.handles, "expect": format!("{:?}", args.expect).to_lowercase(),
+        "handles": args.handles, "checks": args.checks,
+        "expect": format!("{:?}", args.expect).to_lowercase(),
         "ahead": args.ahead, "block": BLOCK, "orders_max": found.orders_max,
         "cpu": found.cpu, "fifo": args.fifo,
         "clock_ns": found.clock_ns.0, "clock_in_each_op_ns": clock_in_each(found),
@@ -220,7 +230,12 @@ fn print(args: &Args, found: &Found) {
         found.live_max,
         found.orders_max,
         found.cpu,
-        if args.fifo { ", SCHED_FIFO" } else { "" },
+        match (args.fifo, args.checks) {
+            (false, false) => "",
+            (true, false) => ", SCHED_FIFO",
+            (false, true) => "; all checks",
+            (true, true) => ", SCHED_FIFO; all checks",
+        },
     );
     println!("{}", found.counted[0].ending);
     println!("\n{:<44} {:>9} {:>9}  (runs)", "ns of CPU time an operation", "median", "best");

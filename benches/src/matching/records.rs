@@ -7,19 +7,57 @@ use super::{SESSION, SYMBOL, Step};
 use crate::workload::{OpKind, OpSide};
 use gavel_types::{
     Account, CancelOrder, ClOrdId, Command, Index, LogRecord, MarketDataQuery, MdReqId, Nanos,
-    NewOrder, OrdType, OrderId, Price, Qty, ReduceOrder, ReplaceOrder, SeqNo, SetPhase, Side,
-    Stamp, StpInstruction, Term, TimeInForce, TradingPhase, exec_inst,
+    NewOrder, OrdType, OrderId, Price, Qty, ReduceOrder, ReplaceOrder, RiskScope, SeqNo, SetPhase,
+    SetRisk, Side, Stamp, StpInstruction, Term, TimeInForce, TradingPhase, exec_inst,
 };
 
 pub(super) struct Maker {
     /// The last record's.
     index: u64,
     by_handle: bool,
+    /// Each order has an account, that of one who only buys or only sells, and records are far
+    /// enough apart in time that nothing is a repetition.
+    checks: bool,
 }
 
+/// Between two records where orders are checked (ns): longer than [`DUPLICATE_MS`].
+const APART_NS: u64 = 2_000_000;
+/// The same order again within so long is refused.
+const DUPLICATE_MS: u32 = 1;
+/// A limit that is asked about and never met.
+const PLENTY: u32 = 1 << 30;
+
 impl Maker {
-    pub(super) fn new(by_handle: bool) -> Self {
-        Self { index: 0, by_handle }
+    pub(super) fn new(by_handle: bool, checks: bool) -> Self {
+        Self { index: 0, by_handle, checks }
+    }
+
+    /// All limits that there are, for the session and for each account that has a uid up to this.
+    pub(super) fn limits(&mut self, uid_max: u16) -> Vec<LogRecord> {
+        let parties = (1..=accounts(uid_max)).map(|account| (RiskScope::Account, account));
+        let session = (RiskScope::Session, SESSION.0);
+        let limit = |(scope, target)| {
+            let position_max = match scope {
+                RiskScope::Account => Qty(u64::MAX >> 1),
+                RiskScope::Session => Qty(0),
+            };
+            let limits = SetRisk {
+                request_id: 1,
+                qty_max: Qty(u64::from(PLENTY)),
+                notional_max: u64::MAX >> 1,
+                position_max,
+                collar: Price(i64::from(PLENTY)),
+                orders_max: PLENTY,
+                rate_per_s: PLENTY,
+                rate_burst: PLENTY,
+                duplicate_ms: DUPLICATE_MS,
+                target,
+                scope,
+                reserved: [0; 3],
+            };
+            self.stamped(Command::set_risk(SESSION, SeqNo(0), &limits))
+        };
+        std::iter::once(session).chain(parties).map(limit).collect()
     }
 
     /// The symbol trades from here on.
@@ -45,8 +83,8 @@ impl Maker {
             OpSide::Sell => Side::Sell,
         };
         let command = match step.kind {
-            OpKind::Gtc => Self::order(step, side, TimeInForce::Gtc),
-            OpKind::Ioc => Self::order(step, side, TimeInForce::Ioc),
+            OpKind::Gtc => self.order(step, side, TimeInForce::Gtc),
+            OpKind::Ioc => self.order(step, side, TimeInForce::Ioc),
             OpKind::Cancel => Command::cancel(
                 SESSION,
                 SeqNo(0),
@@ -100,7 +138,9 @@ impl Maker {
         self.stamped(Command::market_data(SESSION, SeqNo(0), &query))
     }
 
-    fn order(step: &Step, side: Side, time_in_force: TimeInForce) -> Command {
+    fn order(&self, step: &Step, side: Side, time_in_force: TimeInForce) -> Command {
+        let account =
+            if self.checks { account(step.uid, side) } else { Account(u32::from(step.uid)) };
         Command::new_order(
             SESSION,
             SeqNo(0),
@@ -114,7 +154,7 @@ impl Maker {
                 expire_time: Nanos(0),
                 stp_id: 0,
                 symbol: SYMBOL,
-                account: Account(u32::from(step.uid)),
+                account,
                 side,
                 ord_type: OrdType::Limit,
                 time_in_force,
@@ -128,7 +168,19 @@ impl Maker {
 
     fn stamped(&mut self, command: Command) -> LogRecord {
         self.index += 1;
-        let stamp = Stamp { index: Index(self.index), term: Term(1), time: Nanos(self.index) };
+        let time = Nanos(if self.checks { self.index * APART_NS } else { self.index });
+        let stamp = Stamp { index: Index(self.index), term: Term(1), time };
         LogRecord { stamp, command }
     }
+}
+
+/// Accounts that there are, counted from 1.
+pub(super) fn accounts(uid_max: u16) -> u32 {
+    account(uid_max, Side::Sell).0
+}
+
+/// The account of one who only buys, or only sells: who owns two orders is asked at each match,
+/// and it is never one.
+fn account(uid: u16, side: Side) -> Account {
+    Account(u32::from(uid) * 2 + 1 + u32::from(side == Side::Sell))
 }

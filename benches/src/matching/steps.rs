@@ -79,6 +79,12 @@ impl Prepared {
         self.steps.iter().map(|step| step.id as usize + 1).max().unwrap_or(0)
     }
 
+    /// The highest uid.
+    #[must_use]
+    pub fn uid_max(&self) -> u16 {
+        self.steps.iter().map(|step| step.uid).max().unwrap_or(0)
+    }
+
     /// Order slots of a machine that has room for this: a power of two, as a person would choose.
     #[must_use]
     pub fn orders_max(&self) -> u32 {

@@ -183,14 +183,14 @@ impl Book {
         let next = |slot| if self.orders.open(slot) == qty { self.following(slot) } else { slot };
         uncross.at = Some((next(bid), next(ask)));
         let price = self.books[place as usize].rules.price(uncross.ticks);
-        let matched = Match { id: emit.trd_match(), price, qty };
+        let matched = Match { id: self.counters.trd_match(), price, qty };
         self.books[place as usize].last = price;
         self.count_positions([bid, ask], NIL);
         for slot in [bid, ask] {
             self.fill_collected(slot, matched, emit);
         }
         for slot in [bid, ask] {
-            emit.trade(self.shown(slot), matched, Aggressor::No);
+            emit.trade(self.counters.exec(), self.shown(slot), matched, Aggressor::No);
             if self.orders.order(slot).is(flag::KNOWN) {
                 self.count_trade(slot, qty);
             }

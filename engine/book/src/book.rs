@@ -323,7 +323,7 @@ impl Book {
     }
 
     /// Does what a record asks for, or begins to.
-    #[inline]
+    #[inline(always)]
     fn command(&mut self, record: &LogRecord, emit: &mut Emit<'_, impl Outbox>) -> Step {
         let command = &record.command;
         let session = command.session;
@@ -366,8 +366,7 @@ impl Machine for Book {
     #[inline]
     fn apply(&mut self, record: &LogRecord, out: &mut impl Outbox) -> Progress {
         assert!(self.paused.is_none(), "a paused record is finished before another one enters");
-        let mut counters = self.counters;
-        let mut emit = Emit::begin(out, &mut counters, record.stamp);
+        let mut emit = Emit::begin(out, &record.stamp);
         self.now = record.stamp.time;
         let step = if self.timers.due() <= self.now {
             self.held = Some(*record);
@@ -375,9 +374,7 @@ impl Machine for Book {
         } else {
             self.command(record, &mut emit)
         };
-        let progress = self.run(step, &mut emit);
-        self.counters = counters;
-        progress
+        self.run(step, &mut emit)
     }
 
     fn advance(&mut self, stamp: Stamp, out: &mut impl Outbox) -> Progress {
@@ -386,21 +383,15 @@ impl Machine for Book {
         if self.timers.due() > self.now {
             return Progress::Done;
         }
-        let mut counters = self.counters;
-        let mut emit = Emit::begin(out, &mut counters, stamp);
+        let mut emit = Emit::begin(out, &stamp);
         let step = self.then(Task::Begin);
-        let progress = self.run(step, &mut emit);
-        self.counters = counters;
-        progress
+        self.run(step, &mut emit)
     }
 
     fn resume(&mut self, out: &mut impl Outbox) -> Progress {
         let stamp = self.paused.take().expect("only a paused record is resumed");
-        let mut counters = self.counters;
-        let mut emit = Emit::resume(out, &mut counters, stamp);
-        let progress = self.run(Step::Then, &mut emit);
-        self.counters = counters;
-        progress
+        let mut emit = Emit::resume(out, &stamp);
+        self.run(Step::Then, &mut emit)
     }
 
     fn expect(&self, records: &[LogRecord]) {
@@ -423,13 +414,10 @@ impl Machine for Book {
         out: &mut impl Outbox,
     ) -> Progress {
         assert!(self.paused.is_none(), "a paused record is finished before another one enters");
-        let mut counters = self.counters;
-        let mut emit = Emit::resume(out, &mut counters, stamp);
+        let mut emit = Emit::resume(out, &stamp);
         let mass = self.whole_session(session, why);
         let step = self.then(Task::MassCancel(mass));
-        let progress = self.run(step, &mut emit);
-        self.counters = counters;
-        progress
+        self.run(step, &mut emit)
     }
 
     fn save(&self, out: &mut impl StateSink) {

@@ -45,8 +45,22 @@ macro_rules! target {
 pub(crate) use target;
 
 impl Book {
-    #[inline]
+    #[inline(never)]
     pub(crate) fn cancel(
+        &mut self,
+        session: SessionSlot,
+        asked: &CancelOrder,
+        emit: &mut Emit<'_, impl Outbox>,
+    ) -> Step {
+        if let Some(step) = self.cancel_quick(session, asked, emit) {
+            return step;
+        }
+        self.cancel_any(session, asked, emit)
+    }
+
+    /// The way of every cancel.
+    #[cold]
+    fn cancel_any(
         &mut self,
         session: SessionSlot,
         asked: &CancelOrder,
@@ -79,7 +93,7 @@ impl Book {
             self.cancel_resting(slot, CancelReason::Requested, asked.cl_ord_id, emit);
         } else {
             self.decrease(slot, asked.by, emit);
-            emit.replaced(self.shown(slot), order.cl_ord_id);
+            emit.replaced(self.counters.exec(), self.shown(slot), order.cl_ord_id);
         }
         self.after(order.book, emit)
     }

@@ -43,7 +43,7 @@ pub struct LiveOrder {
 /// order.
 ///
 /// A product folded, in the manner of wyhash: every bit of either factor reaches the result.
-#[inline]
+#[inline(always)]
 pub(crate) fn term(symbol: SymbolId, order: &Order, hidden: Qty) -> u64 {
     const A: u64 = 0x9E37_79B9_7F4A_7C15;
     const B: u64 = 0xD1B5_4A32_D192_ED03;

@@ -7,15 +7,15 @@
 //! The order of the checks is that of RULES.md, *A new order*.
 
 use crate::book::{Book, Step};
-use crate::kinds::{is_plain, is_supported};
+use crate::kinds::is_supported;
 use crate::names::Vacancy;
 use crate::orders::{Extra, Order, flag};
-use crate::reports::{Emit, Shown};
+use crate::reports::Emit;
 use crate::symbol::{SymbolBook, resting, waiting};
 use gavel_contract::Outbox;
 use gavel_types::{
-    BandAction, EventKind, Nanos, NewOrder, OrdType, OrderRejectReason, Price, Qty, SessionSlot,
-    Side, TimeInForce, TradingPhase, exec_inst,
+    BandAction, Nanos, NewOrder, OrdType, OrderRejectReason, Price, Qty, SessionSlot, Side,
+    TimeInForce, TradingPhase, exec_inst,
 };
 
 /// What was found out about an order that may come in.
@@ -33,73 +33,34 @@ struct Refusal {
 }
 
 impl Book {
-    #[inline]
+    #[inline(never)]
     pub(crate) fn enter(
         &mut self,
         session: SessionSlot,
         asked: &NewOrder,
         emit: &mut Emit<'_, impl Outbox>,
     ) -> Step {
-        if is_plain(asked) {
-            return self.enter_plain(session, asked, emit);
+        if let Some(step) = self.enter_quick(session, asked, emit) {
+            return step;
         }
-        self.enter_special(session, asked, emit)
-    }
-
-    /// A plain order comes in. What is at hand is not asked for again: it is the commonest way by
-    /// far.
-    #[inline]
-    fn enter_plain(
-        &mut self,
-        session: SessionSlot,
-        asked: &NewOrder,
-        emit: &mut Emit<'_, impl Outbox>,
-    ) -> Step {
-        let admitted = match self.admit_form::<true>(session, asked) {
-            Ok(admitted) => admitted,
-            Err(reason) => return self.reject(session, asked, reason, emit),
-        };
-        let book = &self.books[admitted.place as usize];
-        let ticks = book.rules.ticks(asked.price);
-        let may_rest = asked.time_in_force != TimeInForce::Ioc;
-        let is_alone = book.phase == TradingPhase::Continuous && book.all_or_none == 0;
-        let rests = may_rest && is_alone && !book.other(asked.side).reaches(ticks);
-        let ladder = book.side(asked.side);
-        let level = if rests { ladder.find(&self.pages, ticks) } else { None };
-        let has_level = level.is_some()
-            || !may_rest
-            || ladder.has_room(&self.pages, self.levels_max, 0)
-            || !rests && ladder.find(&self.pages, ticks).is_some();
-        if self.orders.is_full() || !has_level {
-            return self.reject(session, asked, OrderRejectReason::BookFull, emit);
-        }
-        let order = order_of(session, &admitted, asked);
-        let symbol = book.rules.symbol;
-        let slot = self.begin(admitted.vacancy, &order);
-        let id = self.orders.id(slot);
-        emit.accepted(Shown { order: &order, id, symbol, open: order.qty });
-        if !rests {
-            return self.go_in(slot, emit);
-        }
-        self.queue_plain(slot, &order, ticks, level);
-        self.tell_order(slot, EventKind::Add, order.leaves, emit);
-        self.after(admitted.place, emit)
+        self.enter_any(session, asked, emit)
     }
 
     #[cold]
-    fn reject(
+    pub(crate) fn reject(
         &mut self,
         session: SessionSlot,
         asked: &NewOrder,
         reason: OrderRejectReason,
         emit: &mut Emit<'_, impl Outbox>,
     ) -> Step {
-        emit.rejected(session, asked, reason);
+        emit.rejected(self.counters.exec(), session, asked, reason);
         self.after_reject(asked, reason, emit)
     }
 
-    /// The same of an order that is not plain.
-    fn enter_special(
+    /// The way of every order.
+    #[inline(never)]
+    fn enter_any(
         &mut self,
         session: SessionSlot,
         asked: &NewOrder,
@@ -111,7 +72,7 @@ impl Book {
                 if order.is(flag::EXTRA) {
                     self.begin_extra(slot, &extra_of(asked));
                 }
-                emit.accepted(self.shown(slot));
+                emit.accepted(self.counters.exec(), self.shown(slot));
                 self.go_in(slot, emit)
             }
             Err(Refusal { reason, price }) => {
@@ -169,7 +130,7 @@ impl Book {
         asked: &NewOrder,
     ) -> Result<(Vacancy, Order), Refusal> {
         let refusal = |reason| Refusal { reason, price: asked.price };
-        let admitted = self.admit_form::<false>(session, asked).map_err(refusal)?;
+        let admitted = self.admit_form(session, asked).map_err(refusal)?;
         let mut order = order_of(session, &admitted, asked);
         self.check_post_only(&mut order).map_err(refusal)?;
         let price = order.price;
@@ -181,9 +142,8 @@ impl Book {
         Ok((admitted.vacancy, order))
     }
 
-    /// The checks up to that of risk. A plain order has no other fields than those that all have.
-    #[inline(always)]
-    fn admit_form<const PLAIN: bool>(
+    /// The checks up to that of risk.
+    fn admit_form(
         &mut self,
         session: SessionSlot,
         asked: &NewOrder,
@@ -192,21 +152,21 @@ impl Book {
         let place = self.place_of(asked.symbol).ok_or(No::UnknownSymbol)?;
         let book = &self.books[place as usize];
         let rules = &book.rules;
-        if !PLAIN && !is_supported(asked) {
+        if !is_supported(asked) {
             return Err(No::UnsupportedOrderCharacteristic);
         }
         let is_legal = asked.qty != Qty(0) && rules.is_legal_qty(asked.qty);
-        let parts = PLAIN || rules.is_lots(asked.display_qty) && asked.min_qty <= asked.qty;
+        let parts = rules.is_lots(asked.display_qty) && asked.min_qty <= asked.qty;
         if !is_legal || !parts {
             return Err(No::IncorrectQuantity);
         }
-        let is_legal = |price| !PLAIN && price == Price::NULL || rules.is_legal_price(price);
-        if !is_legal(asked.price) || !PLAIN && !is_legal(asked.stop_px) {
+        let is_legal = |price| price == Price::NULL || rules.is_legal_price(price);
+        if !is_legal(asked.price) || !is_legal(asked.stop_px) {
             return Err(No::InvalidPriceIncrement);
         }
         let vacancy = self.names.vacancy(&self.orders, session, asked.cl_ord_id);
         let vacancy = vacancy.ok_or(No::DuplicateOrder)?;
-        let flags = if PLAIN { 0 } else { flags_of(asked) };
+        let flags = flags_of(asked);
         let mut admitted = Admitted { vacancy, place, flags };
         if book.phase != TradingPhase::Continuous
             && !may_collect(book, &order_of(session, &admitted, asked))
@@ -216,7 +176,7 @@ impl Book {
         if !book.is_within_band(asked.price) {
             return Err(No::PriceExceedsBand);
         }
-        let is_gtd = !PLAIN && asked.time_in_force == TimeInForce::Gtd;
+        let is_gtd = asked.time_in_force == TimeInForce::Gtd;
         if is_gtd && asked.expire_time <= self.now {
             return Err(No::TooLateToEnter);
         }

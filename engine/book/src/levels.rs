@@ -88,6 +88,21 @@ impl Levels {
         level.tail = slot;
     }
 
+    /// Makes room for an order at the end of a level's queue. Returns the one before it, NIL if
+    /// there is none; their links are the caller's.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, id: u32, slot: u32, qty: Qty) -> u32 {
+        let level = &mut self.nodes[id as usize];
+        let before = level.tail;
+        level.tail = slot;
+        level.qty.0 += qty.0;
+        level.count += 1;
+        if before == NIL {
+            level.head = slot;
+        }
+        before
+    }
+
     /// Takes an order out of its queue, wherever it stands. Returns it, its level, and whether that
     /// is empty now.
     #[inline]
@@ -109,6 +124,44 @@ impl Levels {
             orders.node_mut(next).prev = prev;
         }
         (order, id, level.count == 0)
+    }
+
+    /// Takes an order out of its queue, of which so much was counted. Returns its level, and
+    /// whether that is empty now. What the order's links say is not put right: it ends.
+    #[inline(always)]
+    pub(crate) fn take_out(&mut self, orders: &mut Orders, slot: u32, qty: Qty) -> (u32, bool) {
+        let Node { level: id, prev, next, .. } = *orders.node(slot);
+        let level = self.nodes.get_mut(id as usize).expect("only a resting order is taken out");
+        level.qty.0 -= qty.0;
+        level.count -= 1;
+        if prev == NIL {
+            level.head = next;
+        } else {
+            orders.node_mut(prev).next = next;
+        }
+        if next == NIL {
+            level.tail = prev;
+        } else {
+            orders.node_mut(next).prev = prev;
+        }
+        (id, level.count == 0)
+    }
+
+    /// Takes the first order out of its queue, of which so much was counted. True if the level is
+    /// empty now. What the order's links say is not put right: it ends.
+    #[inline]
+    pub(crate) fn take_first(&mut self, orders: &mut Orders, id: u32, qty: Qty) -> bool {
+        let level = &mut self.nodes[id as usize];
+        let next = orders.node(level.head).next;
+        level.qty.0 -= qty.0;
+        level.count -= 1;
+        level.head = next;
+        if next == NIL {
+            level.tail = NIL;
+        } else {
+            orders.node_mut(next).prev = NIL;
+        }
+        next == NIL
     }
 
     /// Less is left of an order that keeps its place.

@@ -21,6 +21,10 @@
 #![doc = include_str!("../RULES.md")]
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::inline_always,
+    reason = "the commonest ways are one function each; what that gives is measured (quick.rs)"
+)]
 
 extern crate alloc;
 
@@ -48,6 +52,7 @@ mod pages;
 mod partners;
 mod phases;
 mod positions;
+mod quick;
 mod reach;
 pub mod reference;
 mod replace;

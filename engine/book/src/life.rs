@@ -20,13 +20,25 @@ impl Book {
     pub(crate) fn begin(&mut self, vacancy: Vacancy, order: &Order) -> u32 {
         let slot = self.orders.take(order);
         self.names.insert(vacancy, slot);
-        self.owners.append(order.session, slot);
-        self.books[order.book as usize].live += 1;
-        if order.is(flag::KNOWN) {
-            self.count_live(slot, 1);
-            self.opened(slot, Qty(0), self.orders.open(slot));
-        }
+        self.enlist(slot);
         slot
+    }
+
+    /// An order that has its slot and its name is listed and counted.
+    #[inline]
+    pub(crate) fn enlist(&mut self, slot: u32) {
+        let Order { session, book, flags, .. } = *self.orders.order(slot);
+        self.owners.append(session, slot);
+        self.books[book as usize].live += 1;
+        if flags & flag::KNOWN != 0 {
+            self.count_enrolled(slot);
+        }
+    }
+
+    /// An order of an account that was named is live.
+    pub(crate) fn count_enrolled(&mut self, slot: u32) {
+        self.count_live(slot, 1);
+        self.opened(slot, Qty(0), self.orders.open(slot));
     }
 
     /// What is known of few orders becomes known of one that is live.
@@ -60,9 +72,14 @@ impl Book {
             self.never_expires(slot);
         }
         if flags & flag::KNOWN != 0 {
-            self.opened(slot, self.orders.open(slot), Qty(0));
-            self.count_live(slot, -1);
+            self.discount(slot);
         }
+    }
+
+    /// An order of an account that was named is live no more.
+    pub(crate) fn discount(&mut self, slot: u32) {
+        self.opened(slot, self.orders.open(slot), Qty(0));
+        self.count_live(slot, -1);
     }
 
     /// An order does not expire any more.
@@ -159,10 +176,7 @@ impl Book {
             book.icebergs -= u32::from(order.is(flag::ICEBERG));
         }
         if emptied {
-            let levels = &mut self.levels;
-            let gone = levels.release(id);
-            let ladder = &mut book.ladders[(gone.ladder % 4) as usize];
-            ladder.remove(&mut self.pages, gone.ticks, |level| levels.level(level).ticks);
+            book.close_level(&mut self.levels, &mut self.pages, id);
         }
         order
     }
@@ -184,7 +198,12 @@ impl Book {
             return self.cancel_aggressor(slot, why, request, emit);
         }
         let (id, symbol) = (self.orders.id(slot), self.books[order.book as usize].rules.symbol);
-        emit.canceled(Shown { order: &order, id, symbol, open: order.leaves }, why, request);
+        emit.canceled(
+            self.counters.exec(),
+            Shown { order: &order, id, symbol, open: order.leaves },
+            why,
+            request,
+        );
         self.end(slot);
     }
 
@@ -197,7 +216,7 @@ impl Book {
         request: ClOrdId,
         emit: &mut Emit<'_, impl Outbox>,
     ) {
-        emit.canceled(self.shown(slot), why, request);
+        emit.canceled(self.counters.exec(), self.shown(slot), why, request);
         self.end(slot);
     }
 

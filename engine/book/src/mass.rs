@@ -10,7 +10,7 @@
 
 use crate::book::{Book, Step, Task};
 use crate::orders::{NIL, Order};
-use crate::reports::{Emit, Steered};
+use crate::reports::{Counters, Emit, Steered};
 use gavel_contract::Outbox;
 use gavel_types::limits::BURST;
 use gavel_types::{
@@ -57,7 +57,8 @@ impl Book {
             MassActionType::CancelOrders => {}
         }
         if asked.scope == MassActionScope::Security && self.place_of(asked.symbol).is_none() {
-            emit.mass_action(session, asked, 0, MassActionRejectReason::UnknownSecurity);
+            let (why, report_id) = (MassActionRejectReason::UnknownSecurity, self.counters.mass());
+            emit.mass_action(report_id, session, asked, 0, why);
             return self.told(emit);
         }
         let whole = self.whole_session(session, CancelReason::MassAction);
@@ -100,7 +101,7 @@ impl Book {
                 return self.pause(Task::MassCancel(mass));
             }
             if mass.next == NIL {
-                answer(&mass, emit);
+                answer(&mass, &mut self.counters, emit);
                 return self.told(emit);
             }
             self.end_if_meant(&mut mass, emit);
@@ -138,10 +139,11 @@ impl Book {
 }
 
 /// Says how many orders ended.
-fn answer(mass: &MassCancel, emit: &mut Emit<'_, impl Outbox>) {
+fn answer(mass: &MassCancel, counters: &mut Counters, emit: &mut Emit<'_, impl Outbox>) {
     match &mass.asked {
         Asked::Request(asked) => {
-            emit.mass_action(mass.session, asked, mass.affected, MassActionRejectReason::None);
+            let (why, report_id) = (MassActionRejectReason::None, counters.mass());
+            emit.mass_action(report_id, mass.session, asked, mass.affected, why);
         }
         Asked::Switch { steered, .. } => {
             emit.steered(*steered, SteeringResult::Done, mass.affected.into());

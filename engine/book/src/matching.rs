@@ -34,6 +34,13 @@ pub(crate) struct Sweep {
     pub(crate) rests_at_last: bool,
 }
 
+impl Sweep {
+    /// That of an order with a price, before its first trade or between two.
+    pub(crate) fn begin(slot: u32, terms: Terms) -> Self {
+        Self { slot, terms, at: NIL, traded_at: Price::NULL, rests_at_last: false }
+    }
+}
+
 impl Book {
     /// An order that is at no level becomes an aggressor.
     #[inline]
@@ -160,20 +167,17 @@ impl Book {
         if known != 0 {
             self.count_positions([slot, maker], slot);
         }
-        let matched = Match { id: emit.trd_match(), price, qty };
+        let matched = Match { id: self.counters.trd_match(), price, qty };
         self.orders.order_mut(slot).leaves.0 -= qty.0;
         let aggressor = *self.orders.order(slot);
         let place = aggressor.book;
         self.books[place as usize].last = price;
         let is_gone = self.fill_resting(maker, qty);
-        emit.trade(self.shown(slot), matched, Aggressor::Yes);
-        emit.trade(self.shown(maker), matched, Aggressor::No);
+        emit.trade(self.counters.exec(), self.shown(slot), matched, Aggressor::Yes);
+        emit.trade(self.counters.exec(), self.shown(maker), matched, Aggressor::No);
         self.tell_trade(maker, matched, aggressor.side.code(), emit);
-        if aggressor.is(flag::KNOWN) {
-            self.count_trade(slot, qty);
-        }
-        if self.orders.order(maker).is(flag::KNOWN) {
-            self.count_trade(maker, qty);
+        if known != 0 {
+            self.count_trades([slot, maker], qty);
         }
         if is_gone {
             self.end(maker);
@@ -197,7 +201,7 @@ impl Book {
 
     /// Tells everybody of a match with an order that rests, or did until then.
     #[inline]
-    fn tell_trade<O: Outbox>(
+    pub(crate) fn tell_trade<O: Outbox>(
         &mut self,
         maker: u32,
         matched: Match,
@@ -274,7 +278,7 @@ impl Book {
             if self.orders.order(maker).leaves == Qty(0) {
                 self.display_anew(maker, emit);
             }
-            emit.restated(self.shown(maker));
+            emit.restated(self.counters.exec(), self.shown(maker));
         }
         if aggressor.leaves == by {
             self.cancel_aggressor(slot, why, aggressor.cl_ord_id, emit);
@@ -286,7 +290,7 @@ impl Book {
         if order.is(flag::KNOWN) {
             self.opened(slot, aggressor.leaves, Qty(aggressor.leaves.0 - by.0));
         }
-        emit.restated(self.shown(slot));
+        emit.restated(self.counters.exec(), self.shown(slot));
         false
     }
 

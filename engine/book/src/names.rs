@@ -48,11 +48,26 @@ fn lanes(values: &[u32; LANES + 1], wanted: u32) -> u32 {
     equal(values, wanted) & ((1 << LANES) - 1)
 }
 
+/// Where a name stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot {
+    at: u32,
+    lane: u32,
+}
+
 /// Where a name that is free would be put.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Vacancy {
     at: u32,
     hash: u32,
+    lane: u32,
+}
+
+/// Where a name that is free would be put at its home.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AtHome {
+    hash: u32,
+    lane: u32,
 }
 
 /// The map.
@@ -102,7 +117,49 @@ impl Names {
         }
     }
 
-    /// The place where a name would be put, or nothing if it is taken. Good until the next change.
+    /// The slot of the live order with this name, and where that stands, if it is where most are.
+    #[inline(always)]
+    pub(crate) fn find_at_home(
+        &self,
+        orders: &Orders,
+        session: SessionSlot,
+        cl_ord_id: ClOrdId,
+    ) -> Option<(u32, Spot)> {
+        let hash = hash(session, cl_ord_id);
+        let home = hash as usize & self.mask;
+        let bucket = &self.buckets[home];
+        let lane = lanes(&bucket.hashes, hash).trailing_zeros();
+        let slot = *bucket.slots.get(lane as usize)?;
+        if slot == NIL {
+            return None;
+        }
+        let order = orders.order(slot);
+        let is_it = order.cl_ord_id == cl_ord_id && order.session == session;
+        is_it.then_some((slot, Spot { at: home as u32, lane }))
+    }
+
+    /// Where the name of a live order stands, if it is where most are.
+    #[inline(always)]
+    pub(crate) fn spot_at_home(
+        &self,
+        session: SessionSlot,
+        cl_ord_id: ClOrdId,
+        slot: u32,
+    ) -> Option<Spot> {
+        let home = hash(session, cl_ord_id) as usize & self.mask;
+        let lane = lanes(&self.buckets[home].slots, slot).trailing_zeros();
+        (lane < LANES as u32).then_some(Spot { at: home as u32, lane })
+    }
+
+    /// Forgets a name that is at its home.
+    #[inline(always)]
+    pub(crate) fn clear(&mut self, spot: Spot) {
+        self.buckets[spot.at as usize].slots[spot.lane as usize & LANES] = NIL;
+        self.used -= 1;
+    }
+
+    /// The place where a name would be put, or nothing if it is taken. Good until another is put
+    /// there.
     ///
     /// # Panics
     /// If there are more names than orders.
@@ -119,11 +176,40 @@ impl Names {
         let hash = hash(session, cl_ord_id);
         let home = hash as usize & self.mask;
         let mut at = home;
-        while lanes(&self.buckets[at].slots, NIL) == 0 {
+        loop {
+            let free = lanes(&self.buckets[at].slots, NIL);
+            if free != 0 {
+                return Some(Vacancy { at: at as u32, hash, lane: free.trailing_zeros() });
+            }
             at = (at + 1) & self.mask;
             assert!(at != home, "there are lanes for all orders");
         }
-        Some(Vacancy { at: at as u32, hash })
+    }
+
+    /// The same at the name's home, if that has room and nobody there looks like it: most often
+    /// it is so.
+    #[inline(always)]
+    pub(crate) fn vacancy_at_home(
+        &self,
+        session: SessionSlot,
+        cl_ord_id: ClOrdId,
+    ) -> Option<AtHome> {
+        let hash = hash(session, cl_ord_id);
+        let bucket = &self.buckets[hash as usize & self.mask];
+        let lane = lanes(&bucket.slots, NIL).trailing_zeros();
+        let is_free = (lanes(&bucket.hashes, hash) | bucket.passed()) == 0 && lane < LANES as u32;
+        is_free.then_some(AtHome { hash, lane })
+    }
+
+    /// Names a live order at its home.
+    #[inline(always)]
+    pub(crate) fn insert_at_home(&mut self, vacancy: AtHome, slot: u32) {
+        let bucket = &mut self.buckets[vacancy.hash as usize & self.mask];
+        let lane = vacancy.lane as usize % (LANES + 1);
+        assert!(bucket.slots[lane] == NIL, "a name is put where there is room");
+        bucket.hashes[lane] = vacancy.hash;
+        bucket.slots[lane] = slot;
+        self.used += 1;
     }
 
     /// What stands at a name's home: most often the name's slot, if it is there.
@@ -143,8 +229,8 @@ impl Names {
             at = (at + 1) & self.mask;
         }
         let bucket = &mut self.buckets[at];
-        let lane = lanes(&bucket.slots, NIL).trailing_zeros() as usize;
-        assert!(lane < LANES, "a name is put where there is room");
+        let lane = vacancy.lane as usize;
+        assert!(lane < LANES && bucket.slots[lane] == NIL, "a name is put where there is room");
         bucket.hashes[lane] = vacancy.hash;
         bucket.slots[lane] = slot;
         self.used += 1;

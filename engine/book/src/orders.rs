@@ -157,6 +157,12 @@ const VACANT: Order = Order {
     stp: StpInstruction::Default,
 };
 
+/// What names the order that is the slot's so manieth.
+#[inline]
+pub(crate) fn handle(generation: u32, slot: u32) -> OrderId {
+    OrderId(u64::from(generation) << 32 | u64::from(slot))
+}
+
 /// The slab.
 #[derive(Debug)]
 pub(crate) struct Orders {
@@ -206,14 +212,52 @@ impl Orders {
         slot
     }
 
-    /// The order is gone; its handle is stale from here on.
+    /// The slot that is taken next.
+    #[inline]
+    pub(crate) fn next(&self) -> u32 {
+        self.free
+    }
+
+    /// Makes an order live at the end of a level's queue, behind another, if there is one.
+    ///
+    /// # Panics
+    /// If no slot is free: callers look first.
+    #[inline(always)]
+    pub(crate) fn take_behind(&mut self, order: Order, level: u32, before: u32) -> OrderId {
+        let slot = self.free;
+        let node = self.nodes.get_mut(slot as usize);
+        let node = node.expect("room is decided before anything changes");
+        self.free = node.next;
+        let generation = node.generation;
+        *node = Node { order, level, prev: before, next: NIL, generation };
+        self.live += 1;
+        if before != NIL {
+            self.nodes[before as usize].next = slot;
+        }
+        handle(generation, slot)
+    }
+
+    /// A live order becomes another, behind one in its queue, if there is one.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, slot: u32, order: Order, level: u32, before: u32) -> OrderId {
+        let node = &mut self.nodes[slot as usize];
+        (node.order, node.level, node.prev, node.next) = (order, level, before, NIL);
+        let id = handle(node.generation, slot);
+        if before != NIL {
+            self.nodes[before as usize].next = slot;
+        }
+        id
+    }
+
+    /// The order is gone; its handle, which is returned, is stale from here on.
     ///
     /// # Panics
     /// If the slot holds no live order.
     #[inline]
-    pub(crate) fn release(&mut self, slot: u32) {
+    pub(crate) fn release(&mut self, slot: u32) -> OrderId {
         let node = &mut self.nodes[slot as usize];
         assert!(node.is_live(), "an order ends once");
+        let id = handle(node.generation, slot);
         let is_extra = node.order.is(flag::EXTRA);
         node.level = VACATED;
         node.generation += 1;
@@ -227,6 +271,7 @@ impl Orders {
         if is_extra {
             self.extras[slot as usize] = Extra::NONE;
         }
+        id
     }
 
     /// The live order that a handle names.
@@ -240,7 +285,7 @@ impl Orders {
     /// The handle of the order in a slot.
     #[inline]
     pub(crate) fn id(&self, slot: u32) -> OrderId {
-        OrderId(u64::from(self.nodes[slot as usize].generation) << 32 | u64::from(slot))
+        handle(self.nodes[slot as usize].generation, slot)
     }
 
     #[inline]

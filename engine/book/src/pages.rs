@@ -91,13 +91,23 @@ pub(crate) struct Pages {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tree {
     root: u32,
-    /// The leaf that was looked at last: keys come in swarms.
-    hint: u32,
+    /// Leaves to which keys were added last, each at the place that its keys' bits give: keys come
+    /// in swarms, and the way down is long compared with a look here.
+    hints: [u32; HINTS],
+}
+
+/// Leaves that a tree has at hand.
+const HINTS: usize = 8;
+
+/// Where the leaf of a key would be at hand.
+#[inline]
+fn hint(key: u64) -> usize {
+    (key >> STEP) as usize % HINTS
 }
 
 impl Tree {
     pub(crate) const fn new() -> Self {
-        Self { root: NONE, hint: NONE }
+        Self { root: NONE, hints: [NONE; HINTS] }
     }
 }
 
@@ -143,8 +153,9 @@ impl Pages {
     /// The leaf that a key is or would be in.
     #[inline]
     fn leaf(&self, tree: &Tree, key: u64) -> Option<u32> {
-        if tree.hint != NONE && self.page(tree.hint).prefix == key >> STEP {
-            return Some(tree.hint);
+        let near = tree.hints[hint(key)];
+        if near != NONE && self.page(near).prefix == key >> STEP {
+            return Some(near);
         }
         let mut at = tree.root;
         if at == NONE {
@@ -197,7 +208,7 @@ impl Pages {
         let index = key as usize & 63;
         assert!(!page.has(index), "a key has one value");
         page.set(index, value);
-        tree.hint = leaf;
+        tree.hints[hint(key)] = leaf;
     }
 
     /// A new leaf for a key that none covers; it is empty.
@@ -267,7 +278,10 @@ impl Pages {
         }
         assert!(at == leaf, "a leaf hangs in its tree");
         self.release(leaf);
-        tree.hint = NONE;
+        let near = &mut tree.hints[hint(key)];
+        if *near == leaf {
+            *near = NONE;
+        }
         if parent == NONE {
             tree.root = NONE;
             return;
@@ -304,8 +318,9 @@ impl Pages {
     #[inline]
     pub(crate) fn below(&self, tree: &Tree, key: u64) -> Option<u32> {
         let lower = |page: &Page, index: usize| page.bits & ((1 << index) - 1);
-        if tree.hint != NONE {
-            let page = self.page(tree.hint);
+        let near = tree.hints[hint(key)];
+        if near != NONE {
+            let page = self.page(near);
             let bits = lower(page, key as usize & 63);
             if page.prefix == key >> STEP && bits != 0 {
                 return Some(page.children[63 - bits.leading_zeros() as usize]);

@@ -30,8 +30,22 @@ enum Effect {
 }
 
 impl Book {
-    #[inline]
+    #[inline(never)]
     pub(crate) fn replace(
+        &mut self,
+        session: SessionSlot,
+        asked: &ReplaceOrder,
+        emit: &mut Emit<'_, impl Outbox>,
+    ) -> Step {
+        if let Some(step) = self.replace_quick(session, asked, emit) {
+            return step;
+        }
+        self.replace_any(session, asked, emit)
+    }
+
+    /// The way of every replace.
+    #[inline(never)]
+    fn replace_any(
         &mut self,
         session: SessionSlot,
         asked: &ReplaceOrder,
@@ -73,7 +87,7 @@ impl Book {
         if by > Qty(0) {
             self.decrease(slot, by, emit);
         }
-        emit.replaced(self.shown(slot), old.cl_ord_id);
+        emit.replaced(self.counters.exec(), self.shown(slot), old.cl_ord_id);
     }
 
     /// The order under its new terms leaves its place and goes in again.
@@ -105,7 +119,7 @@ impl Book {
         if old.is(flag::KNOWN) {
             self.opened(slot, open, leaves);
         }
-        emit.replaced(self.shown(slot), old.cl_ord_id);
+        emit.replaced(self.counters.exec(), self.shown(slot), old.cl_ord_id);
         self.go_in(slot, emit)
     }
 

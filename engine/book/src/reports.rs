@@ -27,8 +27,9 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    /// The number of a new execution.
     #[inline]
-    fn exec(&mut self) -> ExecId {
+    pub(crate) fn exec(&mut self) -> ExecId {
         self.exec += 1;
         ExecId(self.exec)
     }
@@ -40,7 +41,8 @@ impl Counters {
         TrdMatchId(self.trd_match)
     }
 
-    fn mass(&mut self) -> u64 {
+    /// The number of a new mass action report.
+    pub(crate) fn mass(&mut self) -> u64 {
         self.mass += 1;
         self.mass
     }
@@ -49,8 +51,7 @@ impl Counters {
 /// Where one record's reports go.
 pub(crate) struct Emit<'a, O> {
     out: &'a mut O,
-    counters: &'a mut Counters,
-    stamp: Stamp,
+    stamp: &'a Stamp,
     /// Slots known to be free: the outbox is asked only when they are used up, since its answer may
     /// cost a cache line that another core writes.
     room: usize,
@@ -136,14 +137,14 @@ pub(crate) struct Refused {
 impl<'a, O: Outbox> Emit<'a, O> {
     /// For a record that is new: callers see to BURST free slots.
     #[inline]
-    pub(crate) fn begin(out: &'a mut O, counters: &'a mut Counters, stamp: Stamp) -> Self {
-        Self { out, counters, stamp, room: BURST }
+    pub(crate) fn begin(out: &'a mut O, stamp: &'a Stamp) -> Self {
+        Self { out, stamp, room: BURST }
     }
 
     /// For a record that paused, or one of which another part has reported already.
-    pub(crate) fn resume(out: &'a mut O, counters: &'a mut Counters, stamp: Stamp) -> Self {
+    pub(crate) fn resume(out: &'a mut O, stamp: &'a Stamp) -> Self {
         let room = out.free();
-        Self { out, counters, stamp, room }
+        Self { out, stamp, room }
     }
 
     /// True if so many reports can be pushed now.
@@ -160,19 +161,14 @@ impl<'a, O: Outbox> Emit<'a, O> {
         self.room -= reports;
     }
 
-    /// Numbers the next match.
-    pub(crate) fn trd_match(&mut self) -> TrdMatchId {
-        self.counters.trd_match()
-    }
-
     #[inline]
     pub(crate) fn stamp(&self) -> Stamp {
-        self.stamp
+        *self.stamp
     }
 
     #[inline]
     pub(crate) fn event(&mut self, event: Event) {
-        self.out.event(&Event { stamp: self.stamp, ..event });
+        self.out.event(&Event { stamp: *self.stamp, ..event });
     }
 
     #[inline]
@@ -183,35 +179,42 @@ impl<'a, O: Outbox> Emit<'a, O> {
     }
 
     #[inline]
-    pub(crate) fn accepted(&mut self, shown: Shown<'_>) {
+    pub(crate) fn accepted(&mut self, exec_id: ExecId, shown: Shown<'_>) {
         let order = shown.now(0);
-        let body = ExecNew { order, exec_id: self.counters.exec() };
-        self.push(Report::exec_new(self.stamp, shown.order.session, &body));
+        let body = ExecNew { order, exec_id };
+        self.push(Report::exec_new(*self.stamp, shown.order.session, &body));
     }
 
     #[inline]
-    pub(crate) fn trade(&mut self, shown: Shown<'_>, matched: Match, aggressor: Aggressor) {
+    pub(crate) fn trade(
+        &mut self,
+        exec_id: ExecId,
+        shown: Shown<'_>,
+        matched: Match,
+        aggressor: Aggressor,
+    ) {
         let body = ExecTrade {
             order: shown.now(aggressor as u8),
-            exec_id: self.counters.exec(),
+            exec_id,
             last_px: matched.price,
             last_qty: matched.qty,
             trd_match_id: matched.id,
         };
-        self.push(Report::exec_trade(self.stamp, shown.order.session, &body));
+        self.push(Report::exec_trade(*self.stamp, shown.order.session, &body));
     }
 
     #[inline]
-    pub(crate) fn replaced(&mut self, shown: Shown<'_>, orig_cl_ord_id: ClOrdId) {
+    pub(crate) fn replaced(&mut self, exec_id: ExecId, shown: Shown<'_>, orig_cl_ord_id: ClOrdId) {
         let order = shown.now(0);
-        let body = ExecReplaced { order, exec_id: self.counters.exec(), orig_cl_ord_id };
-        self.push(Report::exec_replaced(self.stamp, shown.order.session, &body));
+        let body = ExecReplaced { order, exec_id, orig_cl_ord_id };
+        self.push(Report::exec_replaced(*self.stamp, shown.order.session, &body));
     }
 
     /// `shown.order` as it was when it ended; the report says that nothing is left of it.
     #[inline]
     pub(crate) fn canceled(
         &mut self,
+        exec_id: ExecId,
         shown: Shown<'_>,
         reason: CancelReason,
         request_cl_ord_id: ClOrdId,
@@ -221,18 +224,18 @@ impl<'a, O: Outbox> Emit<'a, O> {
             _ => OrdStatus::Canceled,
         };
         let order = shown.state(Qty(0), status, reason.code());
-        let body = ExecCanceled { order, exec_id: self.counters.exec(), request_cl_ord_id };
-        self.push(Report::exec_canceled(self.stamp, shown.order.session, &body));
+        let body = ExecCanceled { order, exec_id, request_cl_ord_id };
+        self.push(Report::exec_canceled(*self.stamp, shown.order.session, &body));
     }
 
-    pub(crate) fn triggered(&mut self, shown: Shown<'_>) {
-        let body = ExecTriggered { order: shown.now(0), exec_id: self.counters.exec() };
-        self.push(Report::exec_triggered(self.stamp, shown.order.session, &body));
+    pub(crate) fn triggered(&mut self, exec_id: ExecId, shown: Shown<'_>) {
+        let body = ExecTriggered { order: shown.now(0), exec_id };
+        self.push(Report::exec_triggered(*self.stamp, shown.order.session, &body));
     }
 
-    pub(crate) fn restated(&mut self, shown: Shown<'_>) {
-        let body = ExecRestated { order: shown.now(0), exec_id: self.counters.exec() };
-        self.push(Report::exec_restated(self.stamp, shown.order.session, &body));
+    pub(crate) fn restated(&mut self, exec_id: ExecId, shown: Shown<'_>) {
+        let body = ExecRestated { order: shown.now(0), exec_id };
+        self.push(Report::exec_restated(*self.stamp, shown.order.session, &body));
     }
 
     /// Answers a command that steers the venue.
@@ -244,12 +247,13 @@ impl<'a, O: Outbox> Emit<'a, O> {
             result,
             reserved: [0; 6],
         };
-        self.push(Report::steering(self.stamp, to.session, &body));
+        self.push(Report::steering(*self.stamp, to.session, &body));
     }
 
     /// `asked` at the price at which it was refused.
     pub(crate) fn rejected(
         &mut self,
+        exec_id: ExecId,
         session: SessionSlot,
         asked: &NewOrder,
         reason: OrderRejectReason,
@@ -267,8 +271,8 @@ impl<'a, O: Outbox> Emit<'a, O> {
             detail: reason.code(),
             reserved: 0,
         };
-        let body = ExecRejected { order, exec_id: self.counters.exec() };
-        self.push(Report::exec_rejected(self.stamp, session, &body));
+        let body = ExecRejected { order, exec_id };
+        self.push(Report::exec_rejected(*self.stamp, session, &body));
     }
 
     pub(crate) fn cancel_reject(
@@ -286,11 +290,12 @@ impl<'a, O: Outbox> Emit<'a, O> {
             response_to: refused.response_to,
             reserved: [0; 5],
         };
-        self.push(Report::cancel_reject(self.stamp, session, &body));
+        self.push(Report::cancel_reject(*self.stamp, session, &body));
     }
 
     pub(crate) fn mass_action(
         &mut self,
+        report_id: u64,
         session: SessionSlot,
         asked: &MassAction,
         total_affected: u32,
@@ -298,7 +303,7 @@ impl<'a, O: Outbox> Emit<'a, O> {
     ) {
         let body = MassActionReport {
             cl_ord_id: asked.cl_ord_id,
-            report_id: self.counters.mass(),
+            report_id,
             symbol: match asked.scope {
                 MassActionScope::Security => asked.symbol,
                 MassActionScope::AllOrders => SymbolId(0),
@@ -315,13 +320,13 @@ impl<'a, O: Outbox> Emit<'a, O> {
             side: asked.side,
             reserved: [0; 7],
         };
-        self.push(Report::mass_action(self.stamp, session, &body));
+        self.push(Report::mass_action(*self.stamp, session, &body));
     }
 
     /// The order as it is.
     pub(crate) fn status(&mut self, shown: Shown<'_>) {
         let order = shown.now(0);
-        self.push(Report::exec_status(self.stamp, shown.order.session, &ExecStatus { order }));
+        self.push(Report::exec_status(*self.stamp, shown.order.session, &ExecStatus { order }));
     }
 
     /// There is no order of the names asked for.
@@ -339,6 +344,6 @@ impl<'a, O: Outbox> Emit<'a, O> {
             detail: OrderRejectReason::UnknownOrder.code(),
             reserved: 0,
         };
-        self.push(Report::exec_status(self.stamp, session, &ExecStatus { order }));
+        self.push(Report::exec_status(*self.stamp, session, &ExecStatus { order }));
     }
 }

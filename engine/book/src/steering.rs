@@ -176,6 +176,15 @@ impl Book {
         }
     }
 
+    /// Two orders traded so much.
+    pub(crate) fn count_trades(&mut self, traders: [u32; 2], qty: Qty) {
+        for slot in traders {
+            if self.orders.order(slot).is(flag::KNOWN) {
+                self.count_trade(slot, qty);
+            }
+        }
+    }
+
     /// An order of an account that was named traded so much; what is left of it is known already.
     pub(crate) fn count_trade(&mut self, slot: u32, qty: Qty) {
         let order = *self.orders.order(slot);

@@ -23,7 +23,7 @@ impl Book {
             let order = self.orders.order_mut(slot);
             order.flags &= !flag::WAITS;
             let own_name = order.cl_ord_id;
-            emit.triggered(self.shown(slot));
+            emit.triggered(self.counters.exec(), self.shown(slot));
             match self.objection(slot) {
                 Some(why) => self.cancel_aggressor(slot, why, own_name, emit),
                 None => return self.aggress(slot, emit),

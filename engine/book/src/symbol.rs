@@ -5,6 +5,8 @@
 //! Not here: orders and levels themselves (orders.rs, levels.rs), which all symbols share.
 
 use crate::ladder::{First, Ladder};
+use crate::levels::Levels;
+use crate::pages::Pages;
 use alloc::vec;
 use alloc::vec::Vec;
 use gavel_contract::SymbolSpec;
@@ -241,6 +243,33 @@ impl SymbolBook {
         &self.ladders[resting(side) as usize ^ 1]
     }
 
+    /// The level at a price of a ladder, from here on if there was none. There is room.
+    #[inline(always)]
+    pub(crate) fn open_level(
+        &mut self,
+        levels: &mut Levels,
+        pages: &mut Pages,
+        which: u32,
+        ticks: u64,
+        place: u32,
+    ) -> u32 {
+        let ladder = &mut self.ladders[which as usize];
+        if let Some(level) = ladder.find(pages, ticks) {
+            return level;
+        }
+        let level = levels.take(place * 4 + which, ticks);
+        ladder.insert(pages, ticks, level);
+        level
+    }
+
+    /// An empty level is gone.
+    #[inline]
+    pub(crate) fn close_level(&mut self, levels: &mut Levels, pages: &mut Pages, id: u32) {
+        let gone = levels.release(id);
+        let ladder = &mut self.ladders[(gone.ladder % 4) as usize];
+        ladder.remove(pages, gone.ticks, |level| levels.level(level).ticks);
+    }
+
     /// The price that others are measured by: the last trade's, else the reference.
     #[inline]
     pub(crate) fn market(&self) -> Option<Price> {
@@ -279,6 +308,15 @@ impl Places {
 
     #[inline]
     pub(crate) fn find(&self, symbol: SymbolId) -> Option<u32> {
+        let (known, place) = *self.slots.get(symbol.0 as usize & self.mask)?;
+        if known == symbol && place != NONE {
+            return Some(place);
+        }
+        self.find_beyond(symbol)
+    }
+
+    #[cold]
+    fn find_beyond(&self, symbol: SymbolId) -> Option<u32> {
         let (known, place) = self.slots[self.seek(symbol)];
         (place != NONE && known == symbol).then_some(place)
     }

@@ -396,6 +396,7 @@ macro_rules! constructors {
             ///
             /// # Errors
             /// [`BadReport`] if the kind is unknown or a field is outside its enumeration: a bug.
+            #[inline]
             pub fn parse(&self) -> Result<ReportBody<'_>, BadReport> {
                 let bad = BadReport { kind: self.kind };
                 match ReportKind::from_code(self.kind).ok_or(bad)? {
