@@ -80,6 +80,7 @@ impl Checks {
         self.one_vote(node)?;
         self.commits(node, nodes)?;
         self.held(node, nodes)?;
+        self.received(node, nodes)?;
         self.leadership(node)
     }
 

@@ -47,13 +47,19 @@ pub enum Fault {
     Usurp,
     /// A voter is made a learner, and a voter again.
     Demote,
+    /// A process dies with entries that it said it had received and that are not on its disk.
+    CrashUnsynced,
+    /// A process dies and starts again several times, and what it is sent comes late.
+    Flaps,
+    /// A leader dies; one voter does not hear of the next, and is elected while that one speaks.
+    Interregnum,
     /// A client goes away for good and leaves its command open.
     ClientLeaves,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::Drop,
         Self::Duplicate,
         Self::Delay,
@@ -74,6 +80,9 @@ impl Fault {
         Self::FalseSuspicion,
         Self::Usurp,
         Self::Demote,
+        Self::CrashUnsynced,
+        Self::Flaps,
+        Self::Interregnum,
         Self::ClientLeaves,
     ];
 
@@ -101,6 +110,9 @@ impl Fault {
             Self::FalseSuspicion => "false_suspicion",
             Self::Usurp => "usurp",
             Self::Demote => "demote",
+            Self::CrashUnsynced => "crash_unsynced",
+            Self::Flaps => "flaps",
+            Self::Interregnum => "interregnum",
             Self::ClientLeaves => "client_leaves",
         }
     }

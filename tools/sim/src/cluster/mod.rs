@@ -24,6 +24,7 @@ pub mod machine;
 pub mod mutation;
 pub mod net;
 pub mod node;
+mod plot;
 pub mod profile;
 mod settle;
 pub mod trace;

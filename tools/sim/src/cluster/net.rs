@@ -8,8 +8,9 @@
 use super::fault::{Fault, FaultCounts};
 use super::profile::Profile;
 use crate::random::Random;
+use gavel_raft::memory::Envelope;
 use gavel_types::{Nanos, NodeId};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Usual time on the wire (ns).
 const USUAL_NS: (u64, u64) = (40_000, 400_000);
@@ -18,11 +19,18 @@ const USUAL_NS: (u64, u64) = (40_000, 400_000);
 const TAIL_NS: u64 = 2_000_000;
 const TAIL_DOUBLINGS: u64 = 8;
 
+/// Most that a slow link adds (ns).
+const SLOW_NS: u64 = 250_000_000;
+
 /// The network.
 #[derive(Debug)]
 pub struct Net {
     random: Random,
     cuts: BTreeSet<(NodeId, NodeId)>,
+    /// Whose log frames do not pass, while short ones do: they have streams of their own.
+    stuck: BTreeSet<NodeId>,
+    /// To whom the link is slow, and until when.
+    slow: BTreeMap<NodeId, Nanos>,
     /// Faults of messages that it did.
     pub faults: FaultCounts,
     /// False once the weather is over.
@@ -33,7 +41,14 @@ impl Net {
     /// A network without cuts.
     #[must_use]
     pub fn new(random: Random) -> Self {
-        Self { random, cuts: BTreeSet::new(), faults: FaultCounts::default(), is_rough: true }
+        Self {
+            random,
+            cuts: BTreeSet::new(),
+            stuck: BTreeSet::new(),
+            slow: BTreeMap::new(),
+            faults: FaultCounts::default(),
+            is_rough: true,
+        }
     }
 
     /// Cuts one way.
@@ -41,15 +56,39 @@ impl Net {
         self.cuts.insert((from, to));
     }
 
+    /// Log frames of this node get stuck.
+    pub fn stick(&mut self, from: NodeId) {
+        self.stuck.insert(from);
+    }
+
+    /// Until then, what this node is sent comes late.
+    pub fn delay(&mut self, to: NodeId, until: Nanos) {
+        self.slow.insert(to, until);
+    }
+
+    /// What the link to a node adds to a message (ns).
+    pub fn lateness(&mut self, to: NodeId, now: Nanos) -> u64 {
+        let is_slow = self.is_rough && self.slow.get(&to).is_some_and(|until| now < *until);
+        if is_slow { self.random.below(SLOW_NS) } else { 0 }
+    }
+
     /// Ends all cuts.
     pub fn heal(&mut self) {
         self.cuts.clear();
+        self.stuck.clear();
     }
 
     /// True if something is cut.
     #[must_use]
     pub fn is_cut(&self) -> bool {
-        !self.cuts.is_empty()
+        !self.cuts.is_empty() || !self.stuck.is_empty()
+    }
+
+    /// True if this message passes.
+    #[must_use]
+    pub fn carries(&self, envelope: &Envelope) -> bool {
+        let is_stuck = self.stuck.contains(&envelope.from) && envelope.kind() == "append";
+        self.passes(envelope.from, envelope.to) && !is_stuck
     }
 
     /// True if messages pass.

@@ -48,6 +48,8 @@ const PARTITIONS: &[(Fault, u32)] =
 const CRASHES: &[(Fault, u32)] = &[
     (Fault::Crash, 6),
     (Fault::CrashAtWrite, 6),
+    (Fault::CrashUnsynced, 4),
+    (Fault::Flaps, 2),
     (Fault::CrashAll, 1),
     (Fault::Stop, 2),
     (Fault::SlowDisk, 2),
@@ -71,6 +73,9 @@ const EVERYTHING: &[(Fault, u32)] = &[
     (Fault::FalseSuspicion, 2),
     (Fault::Usurp, 2),
     (Fault::Demote, 3),
+    (Fault::CrashUnsynced, 2),
+    (Fault::Flaps, 1),
+    (Fault::Interregnum, 2),
     (Fault::ClientLeaves, 2),
 ];
 
@@ -156,6 +161,7 @@ pub const PROFILES: &[Profile] = &[
             (Fault::TransferCut, 5),
             (Fault::FalseSuspicion, 5),
             (Fault::Usurp, 5),
+            (Fault::Interregnum, 3),
         ],
         fault_every_ns: 400_000_000,
         drifts: true,

@@ -96,6 +96,7 @@ impl World {
         self.net.is_rough = false;
         self.slow_until.clear();
         self.dies_at_write.clear();
+        self.end_plots();
         let now = self.now;
         for id in self.ids() {
             self.node(id).clocks.wake(now);

@@ -19,7 +19,7 @@ use gavel_types::{Index, Nanos, NodeId};
 /// Whether a fault was possible.
 type Faulted = Result<bool, Violation>;
 
-const MS: u64 = 1_000_000;
+pub(super) const MS: u64 = 1_000_000;
 
 /// How long faults last (ns).
 const CUT_NS: (u64, u64) = (100 * MS, 2_500 * MS);
@@ -79,6 +79,9 @@ impl World {
                 self.after(id)?;
                 self.crash(id, "ends as told");
             }
+            Fault::CrashUnsynced | Fault::Flaps | Fault::Interregnum => {
+                return Ok(self.plots(fault, id, ids));
+            }
             Fault::Wipe => return Ok(self.wipes(id)),
             Fault::SlowDisk => {
                 let until = Nanos(self.now.0 + self.random.between(SLOW_NS.0, SLOW_NS.1));
@@ -86,11 +89,11 @@ impl World {
                 self.tell(format!("node {id}: its disk is slow"));
             }
             Fault::Transfer => return self.transfers(ids),
-            Fault::FalseSuspicion => return self.suspects(id, ids),
+            Fault::FalseSuspicion => return self.suspects(id),
             Fault::Usurp => {
                 // The next leader is elected while this one lives, and dies at once.
                 self.doomed_until = Nanos(self.now.0 + DOOM_NS);
-                return self.suspects(id, ids);
+                return self.suspects(id);
             }
             Fault::TransferCut => {
                 let before = self.leader();
@@ -165,18 +168,12 @@ impl World {
     }
 
     /// All others take a node for dead that is not; perhaps they cannot reach it.
-    fn suspects(&mut self, of: NodeId, ids: &[NodeId]) -> Faulted {
+    fn suspects(&mut self, of: NodeId) -> Faulted {
         self.tell(format!("node {of} is suspected"));
         if self.random.one_in(2) {
             self.parts(of, None);
         }
-        let now = self.now;
-        for id in ids {
-            if *id != of && self.node(*id).paused_until.is_none() {
-                self.node(*id).step(now, Input::Suspect(of));
-                self.after(*id)?;
-            }
-        }
+        self.doubts(of)?;
         Ok(true)
     }
 
@@ -187,6 +184,7 @@ impl World {
             let after_ns = self.random.between(MS / 10, 2 * MS);
             self.plan(after_ns, Event::Dies(id));
         }
+        self.elected_between(id);
         if self.away.is_some() && self.random.one_in(2) {
             self.plan(self.now.0 % 400_000, Event::Operator);
         }

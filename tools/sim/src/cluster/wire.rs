@@ -97,6 +97,31 @@ impl Checks {
         }
     }
 
+    /// SAFETY 6: what a leader counts as received by a member, that member has received in the life
+    /// that the leader knows of. One that follows another leader may have cut it off since.
+    ///
+    /// # Errors
+    /// If that does not hold.
+    pub fn received(&self, leader: &Node, nodes: &[Node]) -> Verdict {
+        let Some(host) = leader.host.as_ref().filter(|_| leader.leads()) else { return Ok(()) };
+        let config = host.raft.config();
+        for node in nodes {
+            let (Some(peer), Some(to)) = (host.raft.peer(node.id), &node.host) else { continue };
+            let seen = host.raft.hard_state().seen[usize::from(node.id.0)];
+            let is_known = to.disk.incarnation == seen && to.disk.id == config.disk_of(node.id);
+            if !is_known || to.raft.term() > host.raft.term() || peer.received == Index(0) {
+                continue;
+            }
+            let place = peer.received.0 as usize - 1;
+            if to.entries.get(place).is_none() || to.entries.get(place) != host.entries.get(place) {
+                let (id, index) = (leader.id, peer.received);
+                let what = format!("leader {id} counts {index} as received by {}", node.id);
+                return fail("received", what);
+            }
+        }
+        Ok(())
+    }
+
     /// A client calls a read: what was told to anybody by now, it must see.
     pub fn asks_to_read(&mut self, op: usize) {
         self.reads.insert(op, self.acknowledged);

@@ -20,6 +20,7 @@ use super::fault::FaultCounts;
 use super::machine::Command;
 use super::net::Net;
 use super::node::{Asked, Node, Reply, Request, Unsent};
+use super::plot::Plots;
 use super::settle::Phase;
 use super::trace::Trace;
 use crate::check::{Sights, Verdict, Violation};
@@ -62,6 +63,8 @@ pub(super) enum Event {
     Heals,
     Parts { from: NodeId, to: Option<NodeId> },
     Dies(NodeId),
+    Doubted(NodeId),
+    Flaps { node: NodeId, left: u64 },
     Operator,
     Compares,
 }
@@ -100,6 +103,7 @@ pub struct World {
     /// Nodes that die right after their next write.
     pub(super) dies_at_write: BTreeSet<NodeId>,
     pub(super) slow_until: BTreeMap<NodeId, Nanos>,
+    pub(super) plots: Plots,
     pub(super) next_disk: u32,
     pub(super) next_session: u64,
     /// From the end of the weather to the first answer after it.
@@ -154,6 +158,7 @@ impl World {
             operator_next: Nanos(0),
             dies_at_write: BTreeSet::new(),
             slow_until: BTreeMap::new(),
+            plots: Plots::default(),
             next_disk: 2,
             next_session: CLIENTS as u64,
             recovered_ns: None,
@@ -263,6 +268,8 @@ impl World {
             Event::Heals => self.heals(),
             Event::Parts { from, to } => self.parts(from, to),
             Event::Dies(id) => self.crash(id, "dies as it is elected"),
+            Event::Doubted(id) => return self.doubts(id),
+            Event::Flaps { node, left } => self.flaps(node, left),
             Event::Operator => return self.operate(),
             Event::Compares => {
                 self.plan(COMPARE_NS, Event::Compares);
@@ -277,7 +284,7 @@ impl World {
         let now = self.now;
         let place = usize::from(id.0) - 1;
         match event {
-            Event::Arrives(envelope) if self.net.passes(envelope.from, id) => {
+            Event::Arrives(envelope) if self.net.carries(&envelope) => {
                 self.tell_of(&envelope);
                 self.nodes[place].receive(now, &envelope);
             }
@@ -343,6 +350,7 @@ impl World {
             self.leaves(place, unsent)?;
         }
         self.tell_of_role(place);
+        self.dies_unsynced(id);
         self.checks.one_speaker(&self.nodes, now)
     }
 
@@ -387,9 +395,11 @@ impl World {
     }
 
     fn send(&mut self, envelope: Envelope) {
+        self.overhears(&envelope);
+        let late_ns = self.net.lateness(envelope.to, self.now);
         let arrivals = self.net.arrivals(self.now, self.case.profile);
         for at in arrivals.into_iter().flatten() {
-            self.plan_at(at, Event::Arrives(envelope.clone()));
+            self.plan_at(Nanos(at.0 + late_ns), Event::Arrives(envelope.clone()));
         }
     }
 
