@@ -2,6 +2,7 @@
 //!
 //! A failure prints the seed, the last events and the command that plays it again.
 
+use gavel_sim::check::Sights;
 use gavel_sim::cluster::{
     COMMANDS_MIN, Case, FaultCounts, Mutation, Outcome, PROFILES, Profile, SECONDS_MIN, hunt, run,
 };
@@ -33,6 +34,24 @@ fn every_profile_holds() {
             assert!(faults.of(*fault) > 0, "{}: no {}", profile.name, fault.name());
         }
     }
+}
+
+/// Of some seeds of a profile: how often each thing was seen.
+fn seen(profile: &str, what: &[&str]) {
+    let profile = Profile::named(profile).expect("it is there");
+    let mut sights = Sights::default();
+    (1..=SEEDS).for_each(|seed| sights.add(&outcome(seed, profile).sights));
+    for what in what {
+        assert!(sights.0.contains_key(*what), "{}: {what}: {sights:?}", profile.name);
+    }
+}
+
+// SAFETY 6, 7: a world in which no rule was ever at its limit would prove nothing.
+#[test]
+fn weaker_rules_put_something_at_stake() {
+    seen("cluster-held", &["answered", "answered held", "archived"]);
+    let of_local = ["answered", "answered local", "fell back", "orphaned", "archived"];
+    seen("cluster-local", &of_local);
 }
 
 #[test]
@@ -76,6 +95,15 @@ const PLANTED: &[&str] = &[
     "wiped-keeps-name",
     "state-drifts",
     "follower-reads-at-once",
+    "orphans-not-archived",
+    "archive-after-truncation",
+    "bound-not-enforced",
+    "held-counts-witness",
+    "held-survives-restart",
+    "local-read-leaks",
+    "read-ignores-release",
+    "orphan-applied",
+    "release-before-own-term",
 ];
 
 #[test]

@@ -65,6 +65,13 @@ impl Checks {
         Index(self.committed.len() as u64)
     }
 
+    /// The term of what is committed at an index.
+    #[must_use]
+    pub fn term_of(&self, index: Index) -> Option<Term> {
+        let place = (index.0 as usize).checked_sub(1)?;
+        self.committed.get(place).map(|known| known.entry.term)
+    }
+
     /// A node's disk is another one now: its terms may be lower than they were.
     /// It held so many entries: of those its word may still be on the way.
     pub fn wiped(&mut self, node: NodeId, held: Index) {

@@ -6,6 +6,7 @@
 
 use super::machine::{Command, Session};
 use super::node::{Asked, Request};
+use super::rule::{Policy, Reign, Rule};
 use crate::linear::{Client as Who, History, OpId, Register, RegisterAsk, RegisterCall};
 use crate::random::Random;
 use gavel_raft::ReadKind;
@@ -29,6 +30,10 @@ pub struct Client {
     session: Session,
     seq: u64,
     nodes: u8,
+    /// Under which its commands are answered.
+    rule: Rule,
+    /// The newest that it took anything from.
+    reign: Reign,
     random: Random,
     /// The last value that it saw, to swap it for another.
     seen: Option<u64>,
@@ -37,10 +42,22 @@ pub struct Client {
 impl Client {
     /// A client with a session of its own.
     #[must_use]
-    pub fn new(place: usize, nodes: u8, mut random: Random) -> Self {
+    pub fn new(place: usize, nodes: u8, policy: Policy, mut random: Random) -> Self {
         let target = NodeId(random.between(1, u64::from(nodes)) as u8);
         let session = Session(place as u64);
-        Self { place, target, open: None, attempt: 0, session, seq: 0, nodes, random, seen: None }
+        Self {
+            place,
+            target,
+            open: None,
+            attempt: 0,
+            session,
+            seq: 0,
+            nodes,
+            rule: policy.of_session(place),
+            reign: Reign::default(),
+            random,
+            seen: None,
+        }
     }
 
     /// It comes back as another session, and leaves what was under way open.
@@ -77,7 +94,8 @@ impl Client {
                 Asked::Command(commands.len() - 1)
             }
         };
-        let request = Request { client: self.place, op, ask };
+        let (client, rule, reign) = (self.place, self.rule, self.reign);
+        let request = Request { client, op, ask, rule, reign };
         self.open = Some(request);
         self.attempt += 1;
         // Reads are anyone's to answer.
@@ -91,7 +109,17 @@ impl Client {
     pub fn retry(&mut self, hint: Option<NodeId>) -> Option<Request> {
         self.target = hint.unwrap_or_else(|| self.anyone());
         self.attempt += 1;
+        if let Some(open) = &mut self.open {
+            open.reign = self.reign;
+        }
         self.open
+    }
+
+    /// Something comes from there; false if it must not be taken (SAFETY 8).
+    pub fn hears(&mut self, reign: Reign) -> bool {
+        let hears = reign >= self.reign;
+        self.reign = self.reign.max(reign);
+        hears
     }
 
     /// It was answered; false if that is no news.

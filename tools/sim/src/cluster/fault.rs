@@ -51,6 +51,8 @@ pub enum Fault {
     CrashUnsynced,
     /// A process dies and starts again several times, and what it is sent comes late.
     Flaps,
+    /// A member dies with what it received, while its leader's disk is slow and log frames stuck.
+    Forgets,
     /// A leader dies; one voter does not hear of the next, and is elected while that one speaks.
     Interregnum,
     /// A client goes away for good and leaves its command open.
@@ -59,7 +61,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Drop,
         Self::Duplicate,
         Self::Delay,
@@ -82,6 +84,7 @@ impl Fault {
         Self::Demote,
         Self::CrashUnsynced,
         Self::Flaps,
+        Self::Forgets,
         Self::Interregnum,
         Self::ClientLeaves,
     ];
@@ -112,6 +115,7 @@ impl Fault {
             Self::Demote => "demote",
             Self::CrashUnsynced => "crash_unsynced",
             Self::Flaps => "flaps",
+            Self::Forgets => "forgets",
             Self::Interregnum => "interregnum",
             Self::ClientLeaves => "client_leaves",
         }

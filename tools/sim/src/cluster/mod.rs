@@ -9,10 +9,9 @@
 //! Inputs -> outputs: above.
 //! Invariants: the same case gives the same events, bit for bit; faults are legal, so every
 //! violation is a bug.
-//! Limits: three nodes or five; answers under the rule `quorum`; the log is the core's host in
+//! Limits: three nodes or five; the log is the core's host in
 //! memory with an explicit "durable up to", not the journal on the simulated disk.
-//! Not here: answers under the rules `held` and `local`, clusters forced to begin anew, clocks
-//! beyond their bound, books.
+//! Not here: clusters forced to begin anew, clocks beyond their bound, books.
 //! Source: TigerBeetle's VOPR and FoundationDB's simulation for the idea; SAFETY 25 for a seed.
 
 pub mod check;
@@ -24,9 +23,14 @@ pub mod machine;
 pub mod mutation;
 pub mod net;
 pub mod node;
+pub mod orphans;
 mod plot;
+pub mod primary;
 pub mod profile;
+pub mod promise;
+pub mod rule;
 mod settle;
+mod talk;
 pub mod trace;
 mod weather;
 mod wire;

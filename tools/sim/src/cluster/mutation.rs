@@ -31,11 +31,29 @@ pub enum Mutation {
     StateDrifts,
     /// A follower that is asked to read answers from what it has.
     FollowerReadsAtOnce,
+    /// A deposed primary cuts its tail off without an archive.
+    OrphansNotArchived,
+    /// It begins the archive, and cuts the tail off meanwhile.
+    ArchiveAfterTruncation,
+    /// `local` goes on past its bounds.
+    BoundNotEnforced,
+    /// `held` takes a witness for a copy.
+    HeldCountsWitness,
+    /// `held` counts what a member had received before it restarted.
+    HeldSurvivesRestart,
+    /// A read is answered from what was executed and is not committed.
+    LocalReadLeaks,
+    /// A read need not see what was told under a weaker rule.
+    ReadIgnoresRelease,
+    /// A deposed primary goes on with the machine that executed its tail.
+    OrphanApplied,
+    /// A new leader releases before an entry of its own term is committed.
+    ReleaseBeforeOwnTerm,
 }
 
 impl Mutation {
     /// What is around the core.
-    const AROUND: [(&'static str, Self); 10] = [
+    const AROUND: [(&'static str, Self); 19] = [
         ("answer-before-commit", Self::AnswerBeforeCommit),
         ("apply-before-commit", Self::ApplyBeforeCommit),
         ("skip-deduplication", Self::SkipDeduplication),
@@ -46,6 +64,15 @@ impl Mutation {
         ("wiped-keeps-name", Self::WipedKeepsName),
         ("state-drifts", Self::StateDrifts),
         ("follower-reads-at-once", Self::FollowerReadsAtOnce),
+        ("orphans-not-archived", Self::OrphansNotArchived),
+        ("archive-after-truncation", Self::ArchiveAfterTruncation),
+        ("bound-not-enforced", Self::BoundNotEnforced),
+        ("held-counts-witness", Self::HeldCountsWitness),
+        ("held-survives-restart", Self::HeldSurvivesRestart),
+        ("local-read-leaks", Self::LocalReadLeaks),
+        ("read-ignores-release", Self::ReadIgnoresRelease),
+        ("orphan-applied", Self::OrphanApplied),
+        ("release-before-own-term", Self::ReleaseBeforeOwnTerm),
     ];
 
     /// All of them, the core's first.
@@ -100,6 +127,14 @@ impl Mutation {
                 | Core::LeaseKeptOnTransfer,
             )
             | Self::LeaseUnchecked => "cluster-leases",
+            Self::HeldCountsWitness | Self::HeldSurvivesRestart => "cluster-held",
+            Self::OrphansNotArchived
+            | Self::ArchiveAfterTruncation
+            | Self::BoundNotEnforced
+            | Self::LocalReadLeaks
+            | Self::ReadIgnoresRelease
+            | Self::OrphanApplied
+            | Self::ReleaseBeforeOwnTerm => "cluster-local",
             Self::Core(Core::HalfOfJoint | Core::ChangeTooEarly) => "cluster-members",
             Self::Core(
                 Core::ReadByOldRound | Core::ReadWithoutRound | Core::ReadBeforeOwnCommit,

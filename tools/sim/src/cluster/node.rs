@@ -14,10 +14,13 @@
 use super::clock::Clocks;
 use super::machine::{Applied, Command, Machine};
 use super::mutation::Mutation;
+use super::orphans::Orphans;
+use super::primary::Primary;
+use super::rule::{Policy, Reign, Rule};
 use crate::linear::{OpId, RegisterAnswer};
 use gavel_raft::memory::{Disk, Entry, Envelope, Host};
 use gavel_raft::{Input, Options, Output, ReadKind, Role};
-use gavel_types::{Index, Nanos, NodeId};
+use gavel_types::{Index, Nanos, NodeId, Term};
 use std::collections::BTreeMap;
 
 /// What a client asks a node for.
@@ -29,6 +32,10 @@ pub struct Request {
     pub op: OpId,
     /// What.
     pub ask: Asked,
+    /// Under which rule.
+    pub rule: Rule,
+    /// Whom the client goes by.
+    pub reign: Reign,
 }
 
 /// A command for the log, or a read beside it.
@@ -47,6 +54,9 @@ pub enum Reply {
     Answer(OpId, RegisterAnswer),
     /// Ask that node, or any other.
     Redirect(OpId, Option<NodeId>),
+    /// The session is established with a new primary: ask again. From here on the client takes
+    /// nothing from an older one (SAFETY 8, 18).
+    Established(OpId),
 }
 
 /// An answer that may not leave yet, and the entry that it depends on.
@@ -60,6 +70,26 @@ pub struct Unsent {
     pub index: Index,
     /// True if it answers a command.
     pub is_command: bool,
+    /// Under which rule it may leave.
+    pub rule: Rule,
+    /// Of the leader that it comes from.
+    pub term: Term,
+}
+
+impl Unsent {
+    /// The answer to a command, which that entry led to.
+    #[must_use]
+    pub fn of_command(request: &Request, reply: Reply, index: Index) -> Self {
+        let (client, rule, term) = (request.client, request.rule, request.reign.term);
+        Self { client, reply, index, is_command: true, rule, term }
+    }
+
+    /// The answer to a read.
+    #[must_use]
+    pub fn of_read(request: &Request, reply: Reply, index: Index, term: Term) -> Self {
+        let (client, rule) = (request.client, Rule::Quorum);
+        Self { client, reply, index, is_command: false, rule, term }
+    }
 }
 
 /// A read that waits for its index, or until that is applied.
@@ -67,6 +97,8 @@ pub struct Unsent {
 struct Reading {
     request: Request,
     index: Option<Index>,
+    /// Of the leader that was asked.
+    term: Term,
 }
 
 /// A node, running or not.
@@ -90,8 +122,16 @@ pub struct Node {
     pub life: u64,
     /// Answers that wait.
     pub unsent: Vec<Unsent>,
-    /// Who asked for each command in this life: (client, operation).
-    pub askers: BTreeMap<usize, (usize, OpId)>,
+    /// Who asked for each command in this life.
+    pub askers: BTreeMap<usize, Request>,
+    /// The operator's rule.
+    pub policy: Policy,
+    /// What it is while it leads.
+    pub(super) primary: Option<Primary>,
+    /// The tails that it had to cut off.
+    pub orphans: Orphans,
+    /// How often `local` fell back to `quorum`.
+    pub falls: u64,
     /// The planted bug.
     pub mutation: Option<Mutation>,
     reads: BTreeMap<u64, Reading>,
@@ -114,6 +154,10 @@ impl Node {
             life: 0,
             unsent: Vec::new(),
             askers: BTreeMap::new(),
+            policy: Policy::default(),
+            primary: None,
+            orphans: Orphans::default(),
+            falls: 0,
             mutation,
             reads: BTreeMap::new(),
             next_read: 0,
@@ -149,6 +193,8 @@ impl Node {
         self.unsent.clear();
         self.askers.clear();
         self.reads.clear();
+        self.primary = None;
+        self.orphans.crash();
     }
 
     /// What is on its disk.
@@ -196,6 +242,9 @@ impl Node {
 
     /// Takes a message.
     pub fn receive(&mut self, now: Nanos, envelope: &Envelope) {
+        if self.archives_first(envelope) {
+            return;
+        }
         let at = self.clocks.read(now);
         let Some(host) = &mut self.host else { return };
         host.receive(at, envelope, &mut self.out);
@@ -224,7 +273,8 @@ impl Node {
     /// A client asks.
     pub fn ask(&mut self, now: Nanos, request: Request, commands: &[Command]) -> Option<Reply> {
         let at = self.clocks.read(now);
-        let is_witness = self.is_witness();
+        let (is_witness, reign) = (self.is_witness(), self.reign());
+        let answered = self.answered(request.ask, commands);
         let host = self.host.as_mut()?;
         let redirect = Reply::Redirect(request.op, host.raft.leader());
         if is_witness {
@@ -232,15 +282,16 @@ impl Node {
         }
         match request.ask {
             Asked::Command(place) => {
-                if host.raft.role() != Role::Leader {
+                if host.raft.role() != Role::Leader || request.reign > reign {
                     return Some(redirect);
                 }
-                self.askers.insert(place, (request.client, request.op));
-                if let Some(answer) = self.machine.answered(&commands[place]) {
+                if request.reign < reign {
+                    return Some(Reply::Established(request.op));
+                }
+                self.askers.insert(place, request);
+                if let Some((answer, index)) = answered {
                     let reply = Reply::Answer(request.op, answer);
-                    let index = self.machine.applied();
-                    let client = request.client;
-                    self.unsent.push(Unsent { client, reply, index, is_command: true });
+                    self.unsent.push(Unsent::of_command(&request, reply, index));
                     return None;
                 }
                 let takes = host.propose(at, place as u64, &mut self.out);
@@ -257,7 +308,8 @@ impl Node {
                 }
                 self.next_read += 1;
                 let context = self.life << 40 | self.next_read;
-                self.reads.insert(context, Reading { request, index: None });
+                let term = host.raft.term();
+                self.reads.insert(context, Reading { request, index: None, term });
                 host.step(at, Input::Read { context, kind }, &mut self.out);
                 if host.refused.is_some() {
                     self.reads.remove(&context);
@@ -284,10 +336,10 @@ impl Node {
             self.machine.drift();
         }
         if let Some(applied) = applied
-            && let Some((client, op)) = self.askers.remove(&applied.command)
+            && let Some(request) = self.askers.remove(&applied.command)
         {
-            let reply = Reply::Answer(op, applied.answer);
-            self.unsent.push(Unsent { client, reply, index, is_command: true });
+            let reply = Reply::Answer(request.op, applied.answer);
+            self.unsent.push(Unsent::of_command(&request, reply, index));
         }
         Some((index, applied))
     }
@@ -302,10 +354,10 @@ impl Node {
             let applied = ahead.apply(entry, commands);
             let index = ahead.applied();
             if let Some(applied) = applied
-                && let Some((client, op)) = self.askers.remove(&applied.command)
+                && let Some(request) = self.askers.remove(&applied.command)
             {
-                let reply = Reply::Answer(op, applied.answer);
-                self.unsent.push(Unsent { client, reply, index, is_command: true });
+                let reply = Reply::Answer(request.op, applied.answer);
+                self.unsent.push(Unsent::of_command(&request, reply, index));
             }
         }
     }
@@ -315,6 +367,7 @@ impl Node {
         if self.mutation == Some(Mutation::AnswerBeforeCommit) && self.leads() {
             self.hasty_answers(commands);
         }
+        self.executes(now, commands);
         let mut leaving = self.finished_reads();
         if !self.leads() {
             self.unsent.clear();
@@ -323,41 +376,67 @@ impl Node {
         // SAFETY 11: the lease is looked at again, by the clocks as they are now.
         let may_speak = self.may_speak(now) || self.mutation == Some(Mutation::LeaseUnchecked);
         if may_speak {
-            leaving.append(&mut self.unsent);
+            let released = self.release(now);
+            let may_leave = |unsent: &mut Unsent| {
+                !unsent.is_command || unsent.index <= released.under(unsent.rule)
+            };
+            leaving.extend(self.unsent.extract_if(.., may_leave));
         }
         leaving
     }
 
+    /// The answer to a command that had its effect before, and the entry that it depends on.
+    fn answered(&self, ask: Asked, commands: &[Command]) -> Option<(RegisterAnswer, Index)> {
+        let Asked::Command(place) = ask else { return None };
+        let applied = || Some((self.machine.answered(&commands[place])?, self.machine.applied()));
+        self.executed(place, &commands[place]).or_else(applied)
+    }
+
     /// Reads whose index is applied. A leader's wait for its lease besides.
     fn finished_reads(&mut self) -> Vec<Unsent> {
+        let floor = self.read_floor();
         let Some(host) = &mut self.host else { return Vec::new() };
         let mut done = Vec::new();
+        // SAFETY 11: where `local` is a rule, an older leader may still speak, and what a newer one
+        // has committed must not be seen before that ends.
+        let (term, is_bound) = (host.raft.term(), self.policy.rule < Rule::Quorum);
+        let is_over = |reading: &Reading| is_bound && reading.term != term;
         for answer in host.reads.drain(..) {
             let Some(reading) = self.reads.get_mut(&answer.context) else { continue };
-            reading.index = answer.index;
+            reading.index = answer.index.map(|index| index.max(floor));
             if answer.index.is_none() {
                 let Reading { request, .. } = *reading;
                 self.reads.remove(&answer.context);
-                let (client, index) = (request.client, Index(0));
                 let reply = Reply::Redirect(request.op, host.raft.leader());
-                done.push(Unsent { client, reply, index, is_command: false });
+                done.push(Unsent::of_read(&request, reply, Index(0), term));
             }
         }
         let is_hasty = self.mutation == Some(Mutation::ReadBeforeApplied);
+        let (leads, leader) = (host.raft.role() == Role::Leader, host.raft.leader());
+        let leaks = leads && self.mutation == Some(Mutation::LocalReadLeaks);
         let applied = self.machine.applied();
-        let is_ready =
-            |reading: &Reading| reading.index.is_some_and(|index| index <= applied || is_hasty);
+        let is_ready = |reading: &Reading| {
+            let is_applied = |index| index <= applied || is_hasty || leaks;
+            reading.index.is_some_and(is_applied) || is_over(reading)
+        };
         let ready: Vec<u64> =
             self.reads.iter().filter(|(_, read)| is_ready(read)).map(|(name, _)| *name).collect();
         for name in ready {
-            let Some(Reading { request, index }) = self.reads.remove(&name) else { continue };
+            let Some(reading) = self.reads.remove(&name) else { continue };
+            let Reading { request, index, .. } = reading;
             let Asked::Read(key, kind) = request.ask else { continue };
-            let reply = Reply::Answer(request.op, self.machine.read(key));
-            let index = index.unwrap_or_default();
-            let unsent = Unsent { client: request.client, reply, index, is_command: false };
+            if is_over(&reading) {
+                let reply = Reply::Redirect(request.op, leader);
+                done.push(Unsent::of_read(&request, reply, Index(0), term));
+                continue;
+            }
+            let read = (self.machine.read(key), index.unwrap_or_default());
+            let (answer, index) = self.leaks(key).unwrap_or(read);
+            let reply = Reply::Answer(request.op, answer);
+            let unsent = Unsent::of_read(&request, reply, index, reading.term);
             // One that a round confirmed may leave without a lease.
             match kind {
-                ReadKind::Lease if host.raft.role() == Role::Leader => self.unsent.push(unsent),
+                ReadKind::Lease if leads => self.unsent.push(unsent),
                 _ => done.push(unsent),
             }
         }

@@ -6,6 +6,8 @@
 //!              Whenever the one asks for votes, the others happen to take that leader for dead.
 //! Flaps        a process dies and starts again several times in a row, and its link is slow: what
 //!              was meant for one life arrives in the next.
+//! Forgets      a leader's disk is slow, and just a majority receives from it. One of them dies
+//!              with what is not on its disk, and starts again while log frames do not pass.
 //! CrashUnsynced  a follower dies right after it said what it had received, before its disk has it.
 //! ```
 //!
@@ -47,6 +49,8 @@ struct Pretender {
 pub(super) struct Plots {
     pretender: Option<Pretender>,
     unsynced: BTreeSet<NodeId>,
+    /// Whose log frames get stuck when that happens.
+    stuck: Option<NodeId>,
 }
 
 impl World {
@@ -60,11 +64,34 @@ impl World {
                 self.plan(0, Event::Flaps { node: id, left });
                 true
             }
+            Fault::Forgets => self.forgets(ids),
             _ => {
                 self.plots.unsynced.insert(id);
                 true
             }
         }
+    }
+
+    fn forgets(&mut self, ids: &[NodeId]) -> bool {
+        let Some(leader) = self.leader().filter(|_| !self.net.is_cut()) else { return false };
+        let copies = |id: &&NodeId| {
+            let node = &self.nodes[usize::from(id.0) - 1];
+            **id != leader && node.host.is_some() && !node.is_witness()
+        };
+        let mut others: Vec<NodeId> = ids.iter().filter(copies).copied().collect();
+        let enough = ids.len() / 2;
+        if others.len() < enough {
+            return false;
+        }
+        others.rotate_left(self.random.place(ids.len()) % enough.max(1));
+        for far in &others[enough..] {
+            self.parts(leader, Some(*far));
+        }
+        self.slow_until.insert(leader, Nanos(self.now.0 + BETWEEN_NS));
+        self.plots.unsynced.insert(others[0]);
+        self.plots.stuck = Some(leader);
+        self.plan(BETWEEN_NS, Event::Heals);
+        true
     }
 
     fn interregnum(&mut self, ids: &[NodeId]) -> bool {
@@ -153,6 +180,12 @@ impl World {
         let (_, log) = self.node(id).writes();
         if log > 0 && !self.node(id).leads() && self.plots.unsynced.remove(&id) {
             self.crash(id, "dies with entries that are not on its disk");
+            if let Some(leader) = self.plots.stuck.take() {
+                self.net.stick(leader);
+                self.plan(BETWEEN_NS, Event::Heals);
+                let blink_ns = self.random.between(BLINK_NS.0, BLINK_NS.1);
+                self.plan(blink_ns, Event::Starts(id));
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 //! Not here: when what happens (weather.rs).
 
 use super::fault::Fault;
+use super::rule::Rule;
 
 /// A kind of world.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,8 @@ pub struct Profile {
     pub drifts: bool,
     /// Nodes take snapshots and give up their logs' heads.
     pub compacts: bool,
+    /// The weakest rule of an answer.
+    pub rule: Rule,
 }
 
 const CALM: Profile = Profile {
@@ -40,6 +43,7 @@ const CALM: Profile = Profile {
     faults: &[],
     drifts: false,
     compacts: false,
+    rule: Rule::Quorum,
 };
 
 const PARTITIONS: &[(Fault, u32)] =
@@ -77,6 +81,32 @@ const EVERYTHING: &[(Fault, u32)] = &[
     (Fault::Flaps, 1),
     (Fault::Interregnum, 2),
     (Fault::ClientLeaves, 2),
+];
+
+/// What puts at stake what a majority does not have on disk.
+const WEAK: &[(Fault, u32)] = &[
+    (Fault::Isolate, 6),
+    (Fault::OneWay, 3),
+    (Fault::Partial, 2),
+    (Fault::Split, 5),
+    (Fault::Crash, 4),
+    (Fault::CrashAtWrite, 4),
+    (Fault::CrashAll, 2),
+    (Fault::CrashUnsynced, 4),
+    (Fault::Stop, 1),
+    (Fault::Wipe, 1),
+    (Fault::Pause, 3),
+    (Fault::Suspend, 2),
+    (Fault::SlowDisk, 6),
+    (Fault::Transfer, 2),
+    (Fault::TransferCut, 2),
+    (Fault::FalseSuspicion, 3),
+    (Fault::Usurp, 3),
+    (Fault::Demote, 2),
+    (Fault::Flaps, 1),
+    (Fault::Forgets, 3),
+    (Fault::Interregnum, 1),
+    (Fault::ClientLeaves, 1),
 ];
 
 /// All of them; the first is the usual one.
@@ -166,6 +196,30 @@ pub const PROFILES: &[Profile] = &[
         fault_every_ns: 400_000_000,
         drifts: true,
         ..CALM
+    },
+    Profile {
+        name: "cluster-held",
+        about: "answers once a majority received it and one disk has it; some sessions want more",
+        drop_one_in: 100,
+        duplicate_one_in: 200,
+        delay_one_in: 50,
+        faults: WEAK,
+        fault_every_ns: 700_000_000,
+        drifts: true,
+        compacts: true,
+        rule: Rule::Held,
+    },
+    Profile {
+        name: "cluster-local",
+        about: "answers once the primary's disk has it, within bounds; some sessions ask for more",
+        drop_one_in: 100,
+        duplicate_one_in: 200,
+        delay_one_in: 50,
+        faults: WEAK,
+        fault_every_ns: 700_000_000,
+        drifts: true,
+        compacts: true,
+        rule: Rule::Local,
     },
 ];
 

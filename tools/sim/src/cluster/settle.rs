@@ -14,7 +14,7 @@ use super::node::Node;
 use super::world::{Event, World};
 use super::{COMMANDS_MIN, SECONDS_MIN};
 use crate::check::{Verdict, Violation};
-use crate::linear::{CONFIGURATIONS_MAX, Decision, OpId, check};
+use crate::linear::{CONFIGURATIONS_MAX, Decision, OpId, check_prefix};
 use gavel_raft::Role;
 use gavel_types::{Index, Nanos, NodeId};
 
@@ -142,9 +142,23 @@ impl World {
         first.is_some() && self.nodes.iter().all(|node| node.is_witness() || state(node) == first)
     }
 
+    /// What the rules cost.
+    pub(super) fn count_stakes(&mut self) {
+        let falls = self.nodes.iter().map(|node| node.falls).sum();
+        let archived = self.nodes.iter().map(|node| node.orphans.records() as u64).sum();
+        let counts = [("orphaned", self.promises.orphaned), ("archived", archived)];
+        for (what, count) in counts.into_iter().chain([("fell back", falls)]) {
+            if count > 0 {
+                *self.sights.0.entry(what.to_owned()).or_default() += count;
+            }
+        }
+    }
+
     /// Whether clients were told one story.
     pub(super) fn judge_history(&mut self) -> Verdict {
-        match check(&self.history, CONFIGURATIONS_MAX) {
+        let log = self.nodes.iter().map(Node::entries).max_by_key(|entries| entries.len());
+        let fail_overs = self.promises.fail_overs(log.unwrap_or_default());
+        match check_prefix(&self.history, &fail_overs, CONFIGURATIONS_MAX) {
             Decision::Linearizable { .. } => Ok(()),
             Decision::Violated(refutation) => {
                 for line in &refutation.lines {

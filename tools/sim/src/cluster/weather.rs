@@ -8,6 +8,7 @@ use super::fault::Fault;
 use super::machine::Session;
 use super::mutation::Mutation;
 use super::node::Node;
+use super::orphans::Orphans;
 use super::settle::Phase;
 use super::world::{Event, World};
 use crate::check::{Verdict, Violation};
@@ -79,7 +80,7 @@ impl World {
                 self.after(id)?;
                 self.crash(id, "ends as told");
             }
-            Fault::CrashUnsynced | Fault::Flaps | Fault::Interregnum => {
+            Fault::CrashUnsynced | Fault::Flaps | Fault::Forgets | Fault::Interregnum => {
                 return Ok(self.plots(fault, id, ids));
             }
             Fault::Wipe => return Ok(self.wipes(id)),
@@ -195,7 +196,7 @@ impl World {
         let id = ids[self.random.place(ids.len())];
         let Some(leader) = self.leader().filter(|leader| *leader != id) else { return Ok(false) };
         let is_possible = self.away.is_none() && !self.node(id).is_witness();
-        if !is_possible || self.node(leader).paused_until.is_some() {
+        if !is_possible || !self.can_spare(id) || self.node(leader).paused_until.is_some() {
             return Ok(false);
         }
         let change = Change { learners: NodeSet::one(id), mode: self.mode(), ..Change::default() };
@@ -272,6 +273,7 @@ impl World {
         self.forget_writes(id);
         self.dies_at_write.remove(&id);
         self.lose(id);
+        self.promises.crashed(&self.nodes);
         self.tell(format!("node {id} {how}"));
         for to in self.ids() {
             // SAFETY 13: the port that its life held refuses connections.
@@ -321,7 +323,8 @@ impl World {
                 && at.index <= host.raft.commit()
         };
         let is_witness = self.node(id).is_witness();
-        if is_witness || self.away.is_some() || !self.nodes.iter().all(is_whole) {
+        let is_budget = self.away.is_none() && self.can_spare(id);
+        if is_witness || !is_budget || !self.nodes.iter().all(is_whole) {
             return false;
         }
         self.crash(id, "dies, and its disk is lost");
@@ -335,9 +338,22 @@ impl World {
         }
         let lost = Index(disk.entries.len() as u64);
         *disk = empty;
+        self.node(id).orphans = Orphans::default();
+        self.promises.crashed(&self.nodes);
         self.checks.wiped(id, lost);
         self.away = (!keeps_name).then_some(id);
         true
+    }
+
+    /// Without this node's copy the others can still commit: with a witness among three voters,
+    /// nobody else's copy can be spared for long.
+    fn can_spare(&self, id: NodeId) -> bool {
+        let config = self.nodes.iter().find_map(|node| Some(*node.host.as_ref()?.raft.config()));
+        config.is_some_and(|config| {
+            let voters = config.voters.without(NodeSet::one(id));
+            let copies = voters.without(config.witnesses);
+            Config { voters, ..Config::default() }.is_quorum(copies)
+        })
     }
 
     fn transfers(&mut self, ids: &[NodeId]) -> Faulted {

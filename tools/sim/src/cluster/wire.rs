@@ -64,7 +64,24 @@ impl Checks {
         if now <= before || now.1 == Index(0) {
             return Ok(());
         }
-        let place = now.1.0 as usize - 1;
+        let config = host.raft.config();
+        let (copies, disks) = Self::copies(leader, now.1, nodes);
+        let is_held = config.is_quorum(copies.without(config.witnesses))
+            && !disks.and(config.replicas()).is_empty();
+        match is_held {
+            true => Ok(()),
+            false => {
+                let what = format!("entry {} is with ({copies}), on disks of ({disks})", now.1);
+                fail("held", what)
+            }
+        }
+    }
+
+    /// Who has a leader's entry in memory, and who on disk. Who has begun a life that the leader
+    /// does not know of, or follows another one, is among both: it may have had it.
+    pub(super) fn copies(leader: &Node, index: Index, nodes: &[Node]) -> (NodeSet, NodeSet) {
+        let Some(host) = &leader.host else { return (NodeSet::EMPTY, NodeSet::EMPTY) };
+        let place = index.0 as usize - 1;
         let (entry, seen) = (host.entries.get(place), &host.raft.hard_state().seen);
         let config = host.raft.config();
         let (mut copies, mut disks) = (NodeSet::EMPTY, NodeSet::EMPTY);
@@ -73,7 +90,7 @@ impl Checks {
                 (Some(peer), Some(disk)) if node.id != leader.id => {
                     let is_new = disk.incarnation > seen[usize::from(node.id.0)];
                     let is_other = disk.id != config.disk_of(node.id);
-                    is_new || is_other || peer.raft.term() > now.0
+                    is_new || is_other || peer.raft.term() > host.raft.term()
                 }
                 (Some(_), _) => false,
                 (None, _) => true,
@@ -86,15 +103,7 @@ impl Checks {
                 disks.insert(node.id);
             }
         }
-        let is_held = config.is_quorum(copies.without(config.witnesses))
-            && !disks.and(config.replicas()).is_empty();
-        match is_held {
-            true => Ok(()),
-            false => {
-                let what = format!("entry {} is with ({copies}), on disks of ({disks})", now.1);
-                fail("held", what)
-            }
-        }
+        (copies, disks)
     }
 
     /// SAFETY 6: what a leader counts as received by a member, that member has received in the life

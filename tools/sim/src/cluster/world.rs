@@ -19,12 +19,14 @@ use super::clock::Clocks;
 use super::fault::FaultCounts;
 use super::machine::Command;
 use super::net::Net;
-use super::node::{Asked, Node, Reply, Request, Unsent};
+use super::node::{Node, Reply, Request};
 use super::plot::Plots;
+use super::promise::Promises;
+use super::rule::{Policy, Rule, Stamp};
 use super::settle::Phase;
 use super::trace::Trace;
 use crate::check::{Sights, Verdict, Violation};
-use crate::linear::{History, Register, RegisterAnswer};
+use crate::linear::{History, Register};
 use crate::random::Random;
 use gavel_raft::memory::{Cargo, Disk, Envelope};
 use gavel_raft::{Config, DiskId, Incarnation, Input, NodeSet, Options, Role};
@@ -53,8 +55,9 @@ pub(super) enum Event {
     Arrives(Envelope),
     Tick(NodeId),
     Written { node: NodeId, life: u64, is_log: bool },
+    Archived { node: NodeId, life: u64 },
     Asked(NodeId, Request),
-    Replied(usize, Reply),
+    Replied(usize, Stamp, Reply),
     Thought(usize),
     Impatient { client: usize, attempt: u64 },
     Starts(NodeId),
@@ -88,6 +91,7 @@ pub struct World {
     pub(super) clients: Vec<Client>,
     pub(super) net: Net,
     pub(super) checks: Checks,
+    pub(super) promises: Promises,
     pub(super) trace: Trace,
     pub(super) history: History<Register>,
     pub(super) commands: Vec<Command>,
@@ -124,7 +128,10 @@ impl World {
         let ids: Vec<u8> = (1..=count).collect();
         let mut founding = Config::of_voters(NodeSet::of(&ids), DiskId(1));
         let net = Net::new(random.split());
-        if count == 5 && random.one_in(3) {
+        let policy = Policy::new(case.profile.rule, &mut random);
+        // Two that hold copies, and a third for elections, are a cluster too.
+        let is_small = policy.rule < Rule::Quorum && count == 3 && random.one_in(3);
+        if is_small || count == 5 && random.one_in(3) {
             founding.witnesses = NodeSet::one(NodeId(count));
         }
         // A few clusters hold elections without asking first.
@@ -133,10 +140,13 @@ impl World {
             let mut options = Options::new(NodeId(*id), random.word());
             options.pre_vote = pre_vote;
             let clocks = Clocks::new(case.profile.drifts, &mut random);
-            Node::new(options, clocks, Disk::new(DiskId(1), founding), case.mutation)
+            let disk = Disk::new(DiskId(1), founding);
+            let mut node = Node::new(options, clocks, disk, case.mutation);
+            node.policy = policy;
+            node
         };
         let nodes: Vec<Node> = ids.iter().map(node).collect();
-        let client = |place| Client::new(place, count, random.split());
+        let client = |place| Client::new(place, count, policy, random.split());
         let clients = (0..CLIENTS).map(client).collect();
         let (writes, roles) = (vec![Writes::default(); ids.len()], vec![Role::Follower; ids.len()]);
         let mut world = Self {
@@ -147,6 +157,7 @@ impl World {
             clients,
             net,
             checks: Checks::default(),
+            promises: Promises::new(policy),
             trace: Trace::default(),
             history: History::default(),
             commands: Vec::new(),
@@ -232,13 +243,15 @@ impl World {
             }
         }
         self.checks.logs_match(&self.nodes)?;
+        self.count_stakes();
         self.judge_history()
     }
 
     fn happen(&mut self, event: Event) -> Verdict {
         let who = match &event {
             Event::Arrives(envelope) => Some(envelope.to),
-            Event::Tick(id) | Event::Asked(id, _) | Event::Written { node: id, .. } => Some(*id),
+            Event::Tick(id) | Event::Asked(id, _) => Some(*id),
+            Event::Written { node: id, .. } | Event::Archived { node: id, .. } => Some(*id),
             Event::Death { to, .. } => Some(*to),
             _ => None,
         };
@@ -259,7 +272,7 @@ impl World {
         }
         match event {
             Event::Thought(client) => self.thinks(client),
-            Event::Replied(client, reply) => self.replied(client, reply),
+            Event::Replied(client, stamp, reply) => self.replied(client, stamp, reply),
             Event::Impatient { client, attempt } if self.clients[client].attempt == attempt => {
                 self.retries(client, None);
             }
@@ -298,13 +311,18 @@ impl World {
                 }
             }
             Event::Written { life, is_log, .. } => self.written(id, life, is_log),
+            Event::Archived { life, .. } if self.nodes[place].life == life => {
+                self.nodes[place].orphans.written();
+            }
             Event::Death { dead, incarnation, .. } => {
                 self.nodes[place].step(now, Input::Death(dead, incarnation));
             }
             Event::Asked(_, request) => {
                 let reply = self.nodes[place].ask(now, request, &self.commands);
                 if let Some(reply) = reply {
-                    self.send_reply(request.client, reply);
+                    let reign = self.nodes[place].reign();
+                    let stamp = Stamp { reign, ..Stamp::default() };
+                    self.send_reply(request.client, stamp, reply);
                 }
             }
             _ => {}
@@ -333,6 +351,7 @@ impl World {
     pub(super) fn after(&mut self, id: NodeId) -> Verdict {
         let place = usize::from(id.0) - 1;
         self.plan_writes(place);
+        self.nodes[place].raises_read_answers();
         let sent = match &mut self.nodes[place].host {
             Some(host) => std::mem::take(&mut host.sent),
             None => Vec::new(),
@@ -342,6 +361,7 @@ impl World {
             self.send(envelope);
         }
         self.checks.look(&self.nodes[place], &self.nodes)?;
+        self.promises.look(&self.nodes[place], self.now)?;
         while let Some((index, applied)) = self.nodes[place].apply(&self.commands) {
             self.checks.applied(&self.nodes[place], index, applied, &self.commands)?;
         }
@@ -349,26 +369,19 @@ impl World {
         for unsent in self.nodes[place].answers(now, &self.commands) {
             self.leaves(place, unsent)?;
         }
+        self.promises.settle(&mut self.checks)?;
         self.tell_of_role(place);
         self.dies_unsynced(id);
         self.checks.one_speaker(&self.nodes, now)
     }
 
-    fn leaves(&mut self, place: usize, unsent: Unsent) -> Verdict {
-        let (nodes, now) = (&self.nodes, self.now);
-        self.checks.leaves(&nodes[place], &unsent, nodes, now)?;
-        if let Reply::Answer(op, answer) = unsent.reply {
-            let (id, client, index) = (nodes[place].id, unsent.client, unsent.index);
-            let call = self.history.operations()[op.0].call;
-            self.tell(format!("node {id} answers client {client}: {call} -> {answer} ({index})"));
-        }
-        self.send_reply(unsent.client, unsent.reply);
-        Ok(())
-    }
-
     fn plan_writes(&mut self, place: usize) {
         let (id, life) = (self.nodes[place].id, self.nodes[place].life);
         let (hard, log) = self.nodes[place].writes();
+        if self.nodes[place].orphans.takes_write() {
+            let at = self.write_time(id, self.writes[place].log_at);
+            self.plan_at(at, Event::Archived { node: id, life });
+        }
         while self.writes[place].hard < hard {
             let at = self.write_time(id, self.writes[place].hard_at);
             self.writes[place].hard += 1;
@@ -400,70 +413,6 @@ impl World {
         let arrivals = self.net.arrivals(self.now, self.case.profile);
         for at in arrivals.into_iter().flatten() {
             self.plan_at(Nanos(at.0 + late_ns), Event::Arrives(envelope.clone()));
-        }
-    }
-
-    fn send_request(&mut self, to: NodeId, request: Request) {
-        let arrivals = self.net.arrivals(self.now, self.case.profile);
-        for at in arrivals.into_iter().flatten() {
-            self.plan_at(at, Event::Asked(to, request));
-        }
-        let attempt = self.clients[request.client].attempt;
-        let patience_ns = self.clients[request.client].patience_ns();
-        self.plan(patience_ns, Event::Impatient { client: request.client, attempt });
-    }
-
-    fn send_reply(&mut self, client: usize, reply: Reply) {
-        let arrivals = self.net.arrivals(self.now, self.case.profile);
-        for at in arrivals.into_iter().flatten() {
-            self.plan_at(at, Event::Replied(client, reply));
-        }
-    }
-
-    fn thinks(&mut self, client: usize) {
-        if self.clients[client].open.is_some() || !self.phase.takes_calls() {
-            return;
-        }
-        let now = self.now;
-        let request = self.clients[client].call(now, &mut self.history, &mut self.commands);
-        if matches!(request.ask, Asked::Read(..)) {
-            self.checks.asks_to_read(request.op.0);
-        }
-        let target = self.clients[client].target;
-        self.send_request(target, request);
-    }
-
-    fn retries(&mut self, client: usize, hint: Option<NodeId>) {
-        self.sights.see(if hint.is_some() { "redirected" } else { "tried again" });
-        if let Some(request) = self.clients[client].retry(hint) {
-            let target = self.clients[client].target;
-            self.send_request(target, request);
-        }
-    }
-
-    fn replied(&mut self, client: usize, reply: Reply) {
-        match reply {
-            Reply::Answer(op, answer) => {
-                let value = match answer {
-                    RegisterAnswer::Holds(value) => value,
-                    _ => None,
-                };
-                if self.clients[client].answered(op, value) {
-                    self.history.answer(op, answer, self.now);
-                    self.sights.see("answered");
-                    self.note_answer(op);
-                    let thinks_ns = self.clients[client].thinks_ns();
-                    self.plan(thinks_ns, Event::Thought(client));
-                }
-            }
-            Reply::Redirect(op, Some(hint)) => {
-                let is_open = self.clients[client].open.is_some_and(|open| open.op == op);
-                // Twice the same hint leads nowhere: patience ends that.
-                if is_open && self.clients[client].target != hint {
-                    self.retries(client, Some(hint));
-                }
-            }
-            Reply::Redirect(_, None) => {}
         }
     }
 

@@ -1,0 +1,124 @@
+//! What passes between clients and nodes.
+//!
+//! Inputs -> outputs: answers that may leave, requests that are due -> messages, calls and answers
+//! of the history.
+//! Invariants: what leaves is judged before it leaves; a client takes nothing from whoever is
+//! behind the newest sender that it took anything from.
+//! Not here: what a client wants (client.rs), what a node says (node.rs).
+
+use super::node::{Asked, Reply, Request, Unsent};
+use super::rule::{Rule, Stamp};
+use super::world::{Event, World};
+use crate::check::Verdict;
+use crate::linear::RegisterAnswer;
+use gavel_types::NodeId;
+
+/// Answers, by the rule that was met.
+const NAMES: [&str; 3] = ["answered local", "answered held", "answered"];
+
+impl World {
+    /// Something is said to a client.
+    pub(super) fn leaves(&mut self, place: usize, unsent: Unsent) -> Verdict {
+        let (nodes, now) = (&self.nodes, self.now);
+        let stamp = nodes[place].stamp(&unsent);
+        let (id, client, index) = (nodes[place].id, unsent.client, unsent.index);
+        let Reply::Answer(op, answer) = unsent.reply else {
+            self.send_reply(client, stamp, unsent.reply);
+            return Ok(());
+        };
+        if unsent.is_command {
+            let committed = self.checks.committed();
+            self.promises.leaves(&nodes[place], (&unsent, &stamp), nodes, committed, now)?;
+        } else {
+            self.promises.reads(id, op, index, &self.checks)?;
+        }
+        if stamp.rule == Rule::Quorum || !unsent.is_command {
+            self.checks.leaves(&nodes[place], &unsent, nodes, now)?;
+        }
+        self.promises.speaks(stamp.reign.term, self.history.now());
+        self.nodes[place].tells(&unsent);
+        let call = self.history.operations()[op.0].call;
+        let rule = NAMES[stamp.rule as usize];
+        self.tell(format!("node {id}, {rule}: client {client}: {call} -> {answer} ({index})"));
+        self.send_reply(client, stamp, unsent.reply);
+        Ok(())
+    }
+
+    fn send_request(&mut self, to: NodeId, request: Request) {
+        let arrivals = self.net.arrivals(self.now, self.case.profile);
+        for at in arrivals.into_iter().flatten() {
+            self.plan_at(at, Event::Asked(to, request));
+        }
+        let attempt = self.clients[request.client].attempt;
+        let patience_ns = self.clients[request.client].patience_ns();
+        self.plan(patience_ns, Event::Impatient { client: request.client, attempt });
+    }
+
+    pub(super) fn send_reply(&mut self, client: usize, stamp: Stamp, reply: Reply) {
+        let arrivals = self.net.arrivals(self.now, self.case.profile);
+        for at in arrivals.into_iter().flatten() {
+            self.plan_at(at, Event::Replied(client, stamp, reply));
+        }
+    }
+
+    pub(super) fn thinks(&mut self, client: usize) {
+        if self.clients[client].open.is_some() || !self.phase.takes_calls() {
+            return;
+        }
+        let now = self.now;
+        let request = self.clients[client].call(now, &mut self.history, &mut self.commands);
+        if matches!(request.ask, Asked::Read(..)) {
+            self.checks.asks_to_read(request.op.0);
+            self.promises.asks_to_read(request.op);
+        }
+        let target = self.clients[client].target;
+        self.send_request(target, request);
+    }
+
+    pub(super) fn retries(&mut self, client: usize, hint: Option<NodeId>) {
+        self.sights.see(if hint.is_some() { "redirected" } else { "tried again" });
+        if let Some(request) = self.clients[client].retry(hint) {
+            let target = self.clients[client].target;
+            self.send_request(target, request);
+        }
+    }
+
+    pub(super) fn replied(&mut self, client: usize, stamp: Stamp, reply: Reply) {
+        if !matches!(reply, Reply::Redirect(..)) && !self.clients[client].hears(stamp.reign) {
+            // SAFETY 8: by the sender's term, and by nothing else.
+            self.sights.see("dropped by the sender's term");
+            return;
+        }
+        match reply {
+            Reply::Answer(op, answer) => {
+                let value = match answer {
+                    RegisterAnswer::Holds(value) => value,
+                    _ => None,
+                };
+                if self.clients[client].answered(op, value) {
+                    self.history.answer(op, answer, self.now);
+                    self.promises.taken(op, &stamp);
+                    self.sights.see(NAMES[stamp.rule as usize]);
+                    self.note_answer(op);
+                    let thinks_ns = self.clients[client].thinks_ns();
+                    self.plan(thinks_ns, Event::Thought(client));
+                }
+            }
+            Reply::Redirect(op, Some(hint)) => {
+                let is_open = self.clients[client].open.is_some_and(|open| open.op == op);
+                // Twice the same hint leads nowhere: patience ends that.
+                if is_open && self.clients[client].target != hint {
+                    self.retries(client, Some(hint));
+                }
+            }
+            Reply::Established(op) => {
+                let is_open = self.clients[client].open.is_some_and(|open| open.op == op);
+                if is_open {
+                    let target = self.clients[client].target;
+                    self.retries(client, Some(target));
+                }
+            }
+            Reply::Redirect(_, None) => {}
+        }
+    }
+}
