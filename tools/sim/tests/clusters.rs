@@ -54,6 +54,14 @@ fn weaker_rules_put_something_at_stake() {
     seen("cluster-local", &of_local);
 }
 
+// SAFETY 25: what breaks a bound is flagged, and all else holds.
+#[test]
+fn worlds_beyond_the_model_are_flagged() {
+    seen("cluster-stopped", &["flagged one-lease", "dropped by the sender's term"]);
+    seen("cluster-stopped-local", &["flagged one-lease", "dropped by the sender's term"]);
+    seen("cluster-clocks", &["flagged one-lease"]);
+}
+
 #[test]
 fn a_seed_plays_again_bit_for_bit() {
     let profile = Profile::named("cluster-everything").expect("it is there");
@@ -104,6 +112,7 @@ const PLANTED: &[&str] = &[
     "read-ignores-release",
     "orphan-applied",
     "release-before-own-term",
+    "client-ignores-term",
 ];
 
 #[test]

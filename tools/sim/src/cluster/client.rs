@@ -32,6 +32,7 @@ pub struct Client {
     nodes: u8,
     /// Under which its commands are answered.
     rule: Rule,
+    lease_reads: bool,
     /// The newest that it took anything from.
     reign: Reign,
     random: Random,
@@ -54,6 +55,7 @@ impl Client {
             seq: 0,
             nodes,
             rule: policy.of_session(place),
+            lease_reads: true,
             reign: Reign::default(),
             random,
             seen: None,
@@ -86,7 +88,7 @@ impl Client {
         let call = RegisterCall { key, ask };
         let op = history.call(Who(self.place as u64), call, now);
         let ask = match is_read {
-            true if self.random.one_in(2) => Asked::Read(key, ReadKind::Lease),
+            true if self.random.one_in(2) && self.lease_reads => Asked::Read(key, ReadKind::Lease),
             true => Asked::Read(key, ReadKind::Index),
             false => {
                 self.seq += 1;
@@ -113,6 +115,12 @@ impl Client {
             open.reign = self.reign;
         }
         self.open
+    }
+
+    /// It reads by rounds only.
+    #[must_use]
+    pub fn by_rounds(self, by_rounds: bool) -> Self {
+        Self { lease_reads: !by_rounds, ..self }
     }
 
     /// Something comes from there; false if it must not be taken (SAFETY 8).

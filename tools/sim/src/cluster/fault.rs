@@ -1,7 +1,7 @@
 //! What may go wrong in a cluster, and how often it did.
 //!
 //! Inputs -> outputs: kinds -> names and counts.
-//! Invariants: all of these are legal: no promise excludes them.
+//! Invariants: all of these but those that say so are legal: no promise excludes them.
 //! Not here: how they are done (weather.rs, net.rs).
 
 /// A kind of fault.
@@ -55,13 +55,17 @@ pub enum Fault {
     Forgets,
     /// A leader dies; one voter does not hear of the next, and is elected while that one speaks.
     Interregnum,
+    /// Beyond the model: both clocks of a host are set.
+    ClockJump,
+    /// Beyond the model: a host stands still with all of its clocks.
+    StopHost,
     /// A client goes away for good and leaves its command open.
     ClientLeaves,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Drop,
         Self::Duplicate,
         Self::Delay,
@@ -86,6 +90,8 @@ impl Fault {
         Self::Flaps,
         Self::Forgets,
         Self::Interregnum,
+        Self::ClockJump,
+        Self::StopHost,
         Self::ClientLeaves,
     ];
 
@@ -117,6 +123,8 @@ impl Fault {
             Self::Flaps => "flaps",
             Self::Forgets => "forgets",
             Self::Interregnum => "interregnum",
+            Self::ClockJump => "clock_jump",
+            Self::StopHost => "stop_host",
             Self::ClientLeaves => "client_leaves",
         }
     }

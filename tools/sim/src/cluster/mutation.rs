@@ -49,11 +49,13 @@ pub enum Mutation {
     OrphanApplied,
     /// A new leader releases before an entry of its own term is committed.
     ReleaseBeforeOwnTerm,
+    /// A client takes answers of whatever term.
+    ClientIgnoresTerm,
 }
 
 impl Mutation {
     /// What is around the core.
-    const AROUND: [(&'static str, Self); 19] = [
+    const AROUND: [(&'static str, Self); 20] = [
         ("answer-before-commit", Self::AnswerBeforeCommit),
         ("apply-before-commit", Self::ApplyBeforeCommit),
         ("skip-deduplication", Self::SkipDeduplication),
@@ -73,6 +75,7 @@ impl Mutation {
         ("read-ignores-release", Self::ReadIgnoresRelease),
         ("orphan-applied", Self::OrphanApplied),
         ("release-before-own-term", Self::ReleaseBeforeOwnTerm),
+        ("client-ignores-term", Self::ClientIgnoresTerm),
     ];
 
     /// All of them, the core's first.
@@ -135,6 +138,7 @@ impl Mutation {
             | Self::ReadIgnoresRelease
             | Self::OrphanApplied
             | Self::ReleaseBeforeOwnTerm => "cluster-local",
+            Self::ClientIgnoresTerm => "cluster-stopped-local",
             Self::Core(Core::HalfOfJoint | Core::ChangeTooEarly) => "cluster-members",
             Self::Core(
                 Core::ReadByOldRound | Core::ReadWithoutRound | Core::ReadBeforeOwnCommit,

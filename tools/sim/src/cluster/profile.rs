@@ -2,7 +2,8 @@
 //!
 //! Inputs -> outputs: a name -> a [`Profile`].
 //! Invariants: every fault of every profile is legal: clocks keep their bound, at most one node
-//! is without its disk or its vote at a time.
+//! is without its disk or its vote at a time. But for profiles that expect to be flagged: they
+//! break what a promise rests on, and are counted apart (SAFETY 25).
 //! Not here: when what happens (weather.rs).
 
 use super::fault::Fault;
@@ -31,6 +32,10 @@ pub struct Profile {
     pub compacts: bool,
     /// The weakest rule of an answer.
     pub rule: Rule,
+    /// Clients read by the lease too, not only by rounds.
+    pub lease_reads: bool,
+    /// Checkers that are expected to flag it: for worlds beyond the model only.
+    pub flags: &'static [&'static str],
 }
 
 const CALM: Profile = Profile {
@@ -44,6 +49,8 @@ const CALM: Profile = Profile {
     drifts: false,
     compacts: false,
     rule: Rule::Quorum,
+    lease_reads: true,
+    flags: &[],
 };
 
 const PARTITIONS: &[(Fault, u32)] =
@@ -107,6 +114,15 @@ const WEAK: &[(Fault, u32)] = &[
     (Fault::Forgets, 3),
     (Fault::Interregnum, 1),
     (Fault::ClientLeaves, 1),
+];
+
+/// Hosts that stop as a whole, and what deposes their leaders meanwhile.
+const STOPS: &[(Fault, u32)] = &[
+    (Fault::StopHost, 8),
+    (Fault::FalseSuspicion, 5),
+    (Fault::Isolate, 3),
+    (Fault::Crash, 2),
+    (Fault::Transfer, 1),
 ];
 
 /// All of them; the first is the usual one.
@@ -208,6 +224,7 @@ pub const PROFILES: &[Profile] = &[
         drifts: true,
         compacts: true,
         rule: Rule::Held,
+        ..CALM
     },
     Profile {
         name: "cluster-local",
@@ -220,6 +237,40 @@ pub const PROFILES: &[Profile] = &[
         drifts: true,
         compacts: true,
         rule: Rule::Local,
+        ..CALM
+    },
+    Profile {
+        name: "cluster-stopped",
+        about: "beyond the model: hosts stop with all clocks; held, reads by rounds: all holds",
+        delay_one_in: 100,
+        faults: STOPS,
+        fault_every_ns: 500_000_000,
+        drifts: true,
+        rule: Rule::Held,
+        lease_reads: false,
+        flags: &["one-lease"],
+        ..CALM
+    },
+    Profile {
+        name: "cluster-stopped-local",
+        about: "the same with local and reads by the lease: flagged, and no client is told by both",
+        delay_one_in: 100,
+        faults: STOPS,
+        fault_every_ns: 500_000_000,
+        drifts: true,
+        rule: Rule::Local,
+        flags: &["one-lease", "stale-read", "linearizable", "bound"],
+        ..CALM
+    },
+    Profile {
+        name: "cluster-clocks",
+        about: "beyond the model: clocks are set, forth and back",
+        delay_one_in: 100,
+        faults: &[(Fault::ClockJump, 8), (Fault::Isolate, 4), (Fault::Split, 3), (Fault::Usurp, 3)],
+        fault_every_ns: 400_000_000,
+        drifts: true,
+        flags: &["one-lease", "stale-read", "linearizable"],
+        ..CALM
     },
 ];
 

@@ -14,7 +14,7 @@
 
 use super::check::{Checks, fail};
 use super::node::{Node, Unsent};
-use super::rule::{Policy, Rule, Stamp};
+use super::rule::{Policy, Reign, Rule, Stamp};
 use crate::check::Verdict;
 use crate::linear::{FailOvers, Moment, OpId};
 use gavel_raft::memory::Entry;
@@ -61,6 +61,8 @@ pub struct Promises {
     reads: BTreeMap<OpId, Mark>,
     /// Terms in which somebody answered, and when the first did.
     reigns: Vec<(Term, Moment)>,
+    /// The newest under whom each client was told anything that it took.
+    reigns_taken: BTreeMap<usize, Reign>,
     /// Acknowledged and lost, as the rule allows.
     pub orphaned: u64,
 }
@@ -197,6 +199,20 @@ impl Promises {
         if self.reigns.last().is_none_or(|(last, _)| *last < term) {
             self.reigns.push((term, at));
         }
+    }
+
+    /// A client takes an answer: from under nobody older than those that it has taken any from.
+    ///
+    /// # Errors
+    /// If it did.
+    pub fn takes(&mut self, client: usize, reign: Reign) -> Verdict {
+        let newest = self.reigns_taken.entry(client).or_default();
+        if reign < *newest {
+            let what = format!("client {client} takes an answer of {reign:?} after {newest:?}");
+            return fail("reign", what);
+        }
+        *newest = reign;
+        Ok(())
     }
 
     /// A client took an answer.

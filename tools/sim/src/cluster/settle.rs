@@ -164,7 +164,7 @@ impl World {
                 for line in &refutation.lines {
                     self.trace.tell(self.now, format!("history: {line}"));
                 }
-                Err(Violation::new("linearizable", refutation.what.clone()))
+                self.flags(Err(Violation::new("linearizable", refutation.what.clone())))
             }
             Decision::Undecided { keys } => {
                 keys.iter().for_each(|_| self.sights.see("keys undecided"));

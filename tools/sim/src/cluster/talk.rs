@@ -6,11 +6,12 @@
 //! behind the newest sender that it took anything from.
 //! Not here: what a client wants (client.rs), what a node says (node.rs).
 
+use super::mutation::Mutation;
 use super::node::{Asked, Reply, Request, Unsent};
 use super::rule::{Rule, Stamp};
 use super::world::{Event, World};
 use crate::check::Verdict;
-use crate::linear::RegisterAnswer;
+use crate::linear::{OpId, RegisterAnswer};
 use gavel_types::NodeId;
 
 /// Answers, by the rule that was met.
@@ -19,28 +20,34 @@ const NAMES: [&str; 3] = ["answered local", "answered held", "answered"];
 impl World {
     /// Something is said to a client.
     pub(super) fn leaves(&mut self, place: usize, unsent: Unsent) -> Verdict {
-        let (nodes, now) = (&self.nodes, self.now);
-        let stamp = nodes[place].stamp(&unsent);
-        let (id, client, index) = (nodes[place].id, unsent.client, unsent.index);
+        let stamp = self.nodes[place].stamp(&unsent);
+        let (id, client, index) = (self.nodes[place].id, unsent.client, unsent.index);
         let Reply::Answer(op, answer) = unsent.reply else {
             self.send_reply(client, stamp, unsent.reply);
             return Ok(());
         };
-        if unsent.is_command {
-            let committed = self.checks.committed();
-            self.promises.leaves(&nodes[place], (&unsent, &stamp), nodes, committed, now)?;
-        } else {
-            self.promises.reads(id, op, index, &self.checks)?;
-        }
-        if stamp.rule == Rule::Quorum || !unsent.is_command {
-            self.checks.leaves(&nodes[place], &unsent, nodes, now)?;
-        }
+        let verdict = self.judge_answer(place, op, &unsent, &stamp);
+        self.flags(verdict)?;
         self.promises.speaks(stamp.reign.term, self.history.now());
         self.nodes[place].tells(&unsent);
         let call = self.history.operations()[op.0].call;
         let rule = NAMES[stamp.rule as usize];
         self.tell(format!("node {id}, {rule}: client {client}: {call} -> {answer} ({index})"));
         self.send_reply(client, stamp, unsent.reply);
+        Ok(())
+    }
+
+    fn judge_answer(&mut self, place: usize, op: OpId, unsent: &Unsent, stamp: &Stamp) -> Verdict {
+        let (nodes, now) = (&self.nodes, self.now);
+        if unsent.is_command {
+            let committed = self.checks.committed();
+            self.promises.leaves(&nodes[place], (unsent, stamp), nodes, committed, now)?;
+        } else {
+            self.promises.reads(nodes[place].id, op, unsent.index, &self.checks)?;
+        }
+        if stamp.rule == Rule::Quorum || !unsent.is_command {
+            self.checks.leaves(&nodes[place], unsent, nodes, now)?;
+        }
         Ok(())
     }
 
@@ -83,11 +90,13 @@ impl World {
         }
     }
 
-    pub(super) fn replied(&mut self, client: usize, stamp: Stamp, reply: Reply) {
-        if !matches!(reply, Reply::Redirect(..)) && !self.clients[client].hears(stamp.reign) {
+    pub(super) fn replied(&mut self, client: usize, stamp: Stamp, reply: Reply) -> Verdict {
+        let ignores = self.case.mutation == Some(Mutation::ClientIgnoresTerm);
+        let is_answer = !matches!(reply, Reply::Redirect(..));
+        if is_answer && !self.clients[client].hears(stamp.reign) && !ignores {
             // SAFETY 8: by the sender's term, and by nothing else.
             self.sights.see("dropped by the sender's term");
-            return;
+            return Ok(());
         }
         match reply {
             Reply::Answer(op, answer) => {
@@ -96,6 +105,7 @@ impl World {
                     _ => None,
                 };
                 if self.clients[client].answered(op, value) {
+                    self.promises.takes(client, stamp.reign)?;
                     self.history.answer(op, answer, self.now);
                     self.promises.taken(op, &stamp);
                     self.sights.see(NAMES[stamp.rule as usize]);
@@ -120,5 +130,6 @@ impl World {
             }
             Reply::Redirect(_, None) => {}
         }
+        Ok(())
     }
 }

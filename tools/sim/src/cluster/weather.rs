@@ -83,6 +83,7 @@ impl World {
             Fault::CrashUnsynced | Fault::Flaps | Fault::Forgets | Fault::Interregnum => {
                 return Ok(self.plots(fault, id, ids));
             }
+            Fault::ClockJump | Fault::StopHost => return Ok(self.goes_beyond(fault, id)),
             Fault::Wipe => return Ok(self.wipes(id)),
             Fault::SlowDisk => {
                 let until = Nanos(self.now.0 + self.random.between(SLOW_NS.0, SLOW_NS.1));

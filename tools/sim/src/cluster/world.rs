@@ -146,7 +146,8 @@ impl World {
             node
         };
         let nodes: Vec<Node> = ids.iter().map(node).collect();
-        let client = |place| Client::new(place, count, policy, random.split());
+        let by_rounds = !case.profile.lease_reads;
+        let client = |place| Client::new(place, count, policy, random.split()).by_rounds(by_rounds);
         let clients = (0..CLIENTS).map(client).collect();
         let (writes, roles) = (vec![Writes::default(); ids.len()], vec![Role::Follower; ids.len()]);
         let mut world = Self {
@@ -272,7 +273,7 @@ impl World {
         }
         match event {
             Event::Thought(client) => self.thinks(client),
-            Event::Replied(client, stamp, reply) => self.replied(client, stamp, reply),
+            Event::Replied(client, stamp, reply) => return self.replied(client, stamp, reply),
             Event::Impatient { client, attempt } if self.clients[client].attempt == attempt => {
                 self.retries(client, None);
             }
@@ -372,7 +373,8 @@ impl World {
         self.promises.settle(&mut self.checks)?;
         self.tell_of_role(place);
         self.dies_unsynced(id);
-        self.checks.one_speaker(&self.nodes, now)
+        let verdict = self.checks.one_speaker(&self.nodes, now);
+        self.flags(verdict)
     }
 
     fn plan_writes(&mut self, place: usize) {
