@@ -54,6 +54,12 @@ fn weaker_rules_put_something_at_stake() {
     seen("cluster-local", &of_local);
 }
 
+// SAFETY 16: what only the others held is lost, and clients are not told two stories.
+#[test]
+fn a_cluster_that_begins_anew_loses_what_its_one_node_lacked() {
+    seen("cluster-anew", &["answered", "orphaned"]);
+}
+
 // SAFETY 25: what breaks a bound is flagged, and all else holds.
 #[test]
 fn worlds_beyond_the_model_are_flagged() {
@@ -113,6 +119,7 @@ const PLANTED: &[&str] = &[
     "orphan-applied",
     "release-before-own-term",
     "client-ignores-term",
+    "generation-forgotten",
 ];
 
 #[test]

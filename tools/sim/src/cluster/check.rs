@@ -10,8 +10,8 @@
 use super::machine::{Applied, Command, Session};
 use super::node::{Node, Reply, Unsent};
 use crate::check::{Verdict, Violation};
-use gavel_raft::NodeSet;
 use gavel_raft::memory::Entry;
+use gavel_raft::{ClusterGeneration, DiskId, NodeSet};
 use gavel_types::{Index, Nanos, NodeId, Term};
 use std::collections::BTreeMap;
 
@@ -44,6 +44,8 @@ pub struct Checks {
     effects: BTreeMap<(Session, u64), Index>,
     /// Nodes whose disk was lost, and up to where it may have been a copy.
     lost: BTreeMap<NodeId, Index>,
+    /// The newest generation that each node's disk knew of.
+    pub(super) generations: BTreeMap<NodeId, (DiskId, ClusterGeneration)>,
     /// What each leader was seen to call held, and in which term.
     pub(super) held: BTreeMap<NodeId, (Term, Index)>,
     /// What clients were told of.
@@ -72,6 +74,16 @@ impl Checks {
         self.committed.get(place).map(|known| known.entry.term)
     }
 
+    /// Forgets all that this log does not hold; says how much it keeps.
+    pub(super) fn keeps(&mut self, entries: &[Entry]) -> usize {
+        let both = self.committed.iter().zip(entries);
+        let same = both.take_while(|(known, entry)| known.entry == **entry).count();
+        self.committed.truncate(same);
+        self.effects.retain(|_, index| index.0 as usize <= same);
+        (self.leaders, self.lost) = (BTreeMap::new(), BTreeMap::new());
+        same
+    }
+
     /// A node's disk is another one now: its terms may be lower than they were.
     /// It held so many entries: of those its word may still be on the way.
     pub fn wiped(&mut self, node: NodeId, held: Index) {
@@ -88,6 +100,7 @@ impl Checks {
         self.commits(node, nodes)?;
         self.held(node, nodes)?;
         self.received(node, nodes)?;
+        self.generation(node)?;
         self.leadership(node)
     }
 

@@ -55,6 +55,8 @@ pub enum Fault {
     Forgets,
     /// A leader dies; one voter does not hear of the next, and is elected while that one speaks.
     Interregnum,
+    /// The operator stops all nodes but one for good, and begins anew with that one.
+    BeginAnew,
     /// Beyond the model: both clocks of a host are set.
     ClockJump,
     /// Beyond the model: a host stands still with all of its clocks.
@@ -65,7 +67,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Drop,
         Self::Duplicate,
         Self::Delay,
@@ -90,6 +92,7 @@ impl Fault {
         Self::Flaps,
         Self::Forgets,
         Self::Interregnum,
+        Self::BeginAnew,
         Self::ClockJump,
         Self::StopHost,
         Self::ClientLeaves,
@@ -123,6 +126,7 @@ impl Fault {
             Self::Flaps => "flaps",
             Self::Forgets => "forgets",
             Self::Interregnum => "interregnum",
+            Self::BeginAnew => "begin_anew",
             Self::ClockJump => "clock_jump",
             Self::StopHost => "stop_host",
             Self::ClientLeaves => "client_leaves",

@@ -11,9 +11,10 @@
 //! violation is a bug.
 //! Limits: three nodes or five; the log is the core's host in
 //! memory with an explicit "durable up to", not the journal on the simulated disk.
-//! Not here: clusters forced to begin anew, books.
+//! Not here: books; a cluster forced to begin anew while its old nodes run.
 //! Source: TigerBeetle's VOPR and FoundationDB's simulation for the idea; SAFETY 25 for a seed.
 
+mod anew;
 mod beyond;
 pub mod check;
 pub mod client;

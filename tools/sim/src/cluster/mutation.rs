@@ -51,11 +51,13 @@ pub enum Mutation {
     ReleaseBeforeOwnTerm,
     /// A client takes answers of whatever term.
     ClientIgnoresTerm,
+    /// A disk loses the cluster's generation in a crash.
+    GenerationForgotten,
 }
 
 impl Mutation {
     /// What is around the core.
-    const AROUND: [(&'static str, Self); 20] = [
+    const AROUND: [(&'static str, Self); 21] = [
         ("answer-before-commit", Self::AnswerBeforeCommit),
         ("apply-before-commit", Self::ApplyBeforeCommit),
         ("skip-deduplication", Self::SkipDeduplication),
@@ -76,6 +78,7 @@ impl Mutation {
         ("orphan-applied", Self::OrphanApplied),
         ("release-before-own-term", Self::ReleaseBeforeOwnTerm),
         ("client-ignores-term", Self::ClientIgnoresTerm),
+        ("generation-forgotten", Self::GenerationForgotten),
     ];
 
     /// All of them, the core's first.
@@ -138,6 +141,7 @@ impl Mutation {
             | Self::ReadIgnoresRelease
             | Self::OrphanApplied
             | Self::ReleaseBeforeOwnTerm => "cluster-local",
+            Self::GenerationForgotten => "cluster-anew",
             Self::ClientIgnoresTerm => "cluster-stopped-local",
             Self::Core(Core::HalfOfJoint | Core::ChangeTooEarly) => "cluster-members",
             Self::Core(

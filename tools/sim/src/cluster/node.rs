@@ -74,6 +74,8 @@ pub struct Unsent {
     pub rule: Rule,
     /// Of the leader that it comes from.
     pub term: Term,
+    /// Up to where its node had applied the log: what it saw.
+    pub seen: Index,
 }
 
 impl Unsent {
@@ -81,14 +83,14 @@ impl Unsent {
     #[must_use]
     pub fn of_command(request: &Request, reply: Reply, index: Index) -> Self {
         let (client, rule, term) = (request.client, request.rule, request.reign.term);
-        Self { client, reply, index, is_command: true, rule, term }
+        Self { client, reply, index, is_command: true, rule, term, seen: index }
     }
 
     /// The answer to a read.
     #[must_use]
     pub fn of_read(request: &Request, reply: Reply, index: Index, term: Term) -> Self {
         let (client, rule) = (request.client, Rule::Quorum);
-        Self { client, reply, index, is_command: false, rule, term }
+        Self { client, reply, index, is_command: false, rule, term, seen: index }
     }
 }
 
@@ -434,6 +436,7 @@ impl Node {
             let (answer, index) = self.leaks(key).unwrap_or(read);
             let reply = Reply::Answer(request.op, answer);
             let unsent = Unsent::of_read(&request, reply, index, reading.term);
+            let unsent = Unsent { seen: applied.max(index), ..unsent };
             // One that a round confirmed may leave without a lease.
             match kind {
                 ReadKind::Lease if leads => self.unsent.push(unsent),

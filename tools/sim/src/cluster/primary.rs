@@ -126,13 +126,13 @@ impl Node {
     #[must_use]
     pub fn stamp(&self, unsent: &Unsent) -> Stamp {
         let Some(host) = &self.host else { return Stamp::default() };
-        let entry = (unsent.index.0 as usize).checked_sub(1).and_then(|at| host.entries.get(at));
+        let entry = (unsent.seen.0 as usize).checked_sub(1).and_then(|at| host.entries.get(at));
         let term = entry.map_or(Term(0), |entry| entry.term);
         let released = self.primary.as_ref().filter(|_| unsent.is_command).map(|p| p.released);
         Stamp {
             reign: Reign { term: unsent.term, ..self.reign() },
             rule: released.map_or(Rule::Quorum, |released| released.met(unsent.index)),
-            record: Mark { term, index: unsent.index },
+            record: Mark { term, index: unsent.seen },
         }
     }
 

@@ -240,6 +240,24 @@ pub const PROFILES: &[Profile] = &[
         ..CALM
     },
     Profile {
+        name: "cluster-anew",
+        about: "all nodes but one are lost, and it begins anew; the others come back empty",
+        drop_one_in: 200,
+        delay_one_in: 100,
+        faults: &[
+            (Fault::BeginAnew, 3),
+            (Fault::Crash, 4),
+            (Fault::Isolate, 3),
+            (Fault::OneWay, 2),
+            (Fault::Transfer, 1),
+            (Fault::SlowDisk, 2),
+            (Fault::CrashUnsynced, 2),
+        ],
+        drifts: true,
+        compacts: true,
+        ..CALM
+    },
+    Profile {
         name: "cluster-stopped",
         about: "beyond the model: hosts stop with all clocks; held, reads by rounds: all holds",
         delay_one_in: 100,

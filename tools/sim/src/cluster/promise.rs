@@ -18,7 +18,7 @@ use super::rule::{Policy, Reign, Rule, Stamp};
 use crate::check::Verdict;
 use crate::linear::{FailOvers, Moment, OpId};
 use gavel_raft::memory::Entry;
-use gavel_raft::{Config, DiskId, Mark, NodeSet};
+use gavel_raft::{ClusterGeneration, Config, DiskId, Mark, NodeSet};
 use gavel_types::{Index, Nanos, NodeId, Term};
 use std::collections::BTreeMap;
 
@@ -56,11 +56,15 @@ pub struct Promises {
     /// Lost of each primary's term.
     losses: BTreeMap<(NodeId, Term), u64>,
     /// What clients took for an answer before it was committed.
-    taken: BTreeMap<OpId, Mark>,
+    taken: BTreeMap<OpId, (Reign, Mark)>,
     /// By read: the newest record that was told and not committed when it was called.
     reads: BTreeMap<OpId, Mark>,
-    /// Terms in which somebody answered, and when the first did.
-    reigns: Vec<(Term, Moment)>,
+    /// Those under whom somebody answered, and when the first did.
+    reigns: Vec<(Reign, Moment)>,
+    /// The newest generation.
+    generation: ClusterGeneration,
+    /// Terms of the logs with which generations began.
+    foundings: Vec<(ClusterGeneration, Vec<Term>)>,
     /// The newest under whom each client was told anything that it took.
     reigns_taken: BTreeMap<usize, Reign>,
     /// Acknowledged and lost, as the rule allows.
@@ -195,9 +199,9 @@ impl Promises {
     }
 
     /// Anything that depends on the log leaves under this term.
-    pub fn speaks(&mut self, term: Term, at: Moment) {
-        if self.reigns.last().is_none_or(|(last, _)| *last < term) {
-            self.reigns.push((term, at));
+    pub fn speaks(&mut self, reign: Reign, at: Moment) {
+        if self.reigns.last().is_none_or(|(last, _)| *last < reign) {
+            self.reigns.push((reign, at));
         }
     }
 
@@ -217,9 +221,23 @@ impl Promises {
 
     /// A client took an answer.
     pub fn taken(&mut self, op: OpId, stamp: &Stamp) {
-        if stamp.rule < Rule::Quorum {
-            self.taken.insert(op, stamp.record);
-        }
+        self.taken.insert(op, (stamp.reign, stamp.record));
+    }
+
+    /// A new generation begins with this log: what it lacks is lost, and who was told of it.
+    pub(super) fn begins_anew(&mut self, entries: &[Entry], at: Moment) {
+        let generation = ClusterGeneration(self.generation.0 + 1);
+        self.generation = generation;
+        self.reigns.push((Reign { generation, term: Term(0) }, at));
+        let terms: Vec<Term> = entries.iter().map(|entry| entry.term).collect();
+        let is_lost = |record: &Mark| {
+            record.index > Index(0) && term_at(entries, record.index) != Some(record.term)
+        };
+        self.orphaned += self.taken.values().filter(|(_, record)| is_lost(record)).count() as u64;
+        self.foundings.push((generation, terms));
+        (self.told, self.lost) = (Vec::new(), Vec::new());
+        (self.own_first, self.appended) = (BTreeMap::new(), BTreeMap::new());
+        self.reads.clear();
     }
 
     /// A client calls a read: what was told by now, it must see, unless it is lost.
@@ -298,20 +316,30 @@ impl Promises {
     /// The fail-overs of a world that ended with this log, and what each lost of what clients took.
     #[must_use]
     pub fn fail_overs(&self, log: &[Entry]) -> FailOvers {
-        let is_lost = |record: &Mark| term_at(log, record.index) != Some(record.term);
-        let lost: Vec<(OpId, Mark)> = self
-            .taken
-            .iter()
-            .filter(|(_, record)| is_lost(record))
-            .map(|(op, r)| (*op, *r))
-            .collect();
         let mut fail_overs = FailOvers::default();
-        for (term, at) in &self.reigns {
+        for (next, at) in &self.reigns {
             // The first who spoke after the primary that had it.
-            let by_it = lost.iter().filter(|(_, record)| record.term < *term);
+            let by_it = self.taken.iter().filter(|(_, (reign, record))| {
+                reign < next && self.is_lost(*reign, *record, *next, log)
+            });
             fail_overs.add(*at, by_it.map(|(op, _)| *op));
         }
         fail_overs
+    }
+
+    /// Whether the log that this reign goes on with, and that ended so, lacks a record.
+    fn is_lost(&self, reign: Reign, record: Mark, next: Reign, log: &[Entry]) -> bool {
+        if record.index == Index(0) {
+            return false;
+        }
+        if reign.generation == next.generation {
+            // An older one ended with a log that nobody has any more: what it lost, it lost then.
+            let is_newest = next.generation == self.generation;
+            return is_newest && term_at(log, record.index) != Some(record.term);
+        }
+        let begun = self.foundings.iter().find(|(generation, _)| *generation == next.generation);
+        let place = record.index.0 as usize - 1;
+        begun.is_some_and(|(_, terms)| terms.get(place) != Some(&record.term))
     }
 }
 

@@ -111,6 +111,7 @@ impl World {
             commit: self.checks.committed(),
             is_answered: false,
         };
+        self.ends_alone();
         Ok(())
     }
 
@@ -128,7 +129,7 @@ impl World {
         let leaders = self.nodes.iter().filter(|node| leads(node)).count();
         let has = |node: &Node| node.is_witness() || node.machine.applied() >= commit;
         let is_applied = self.nodes.iter().all(|node| node.host.is_some() && has(node));
-        leaders == 1 && is_applied && self.away.is_none()
+        leaders == 1 && is_applied && self.away.is_none() && self.is_together()
     }
 
     /// All nodes have one log and one state.

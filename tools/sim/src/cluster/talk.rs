@@ -28,7 +28,7 @@ impl World {
         };
         let verdict = self.judge_answer(place, op, &unsent, &stamp);
         self.flags(verdict)?;
-        self.promises.speaks(stamp.reign.term, self.history.now());
+        self.promises.speaks(stamp.reign, self.history.now());
         self.nodes[place].tells(&unsent);
         let call = self.history.operations()[op.0].call;
         let rule = NAMES[stamp.rule as usize];

@@ -14,7 +14,7 @@ use super::world::{Event, World};
 use crate::check::{Verdict, Violation};
 use gavel_raft::limits::NODES_MAX;
 use gavel_raft::memory::Disk;
-use gavel_raft::{Change, ChangeMode, Config, DiskId, Input, NodeSet};
+use gavel_raft::{Change, ChangeMode, ClusterGeneration, Config, DiskId, Input, NodeSet};
 use gavel_types::{Index, Nanos, NodeId};
 
 /// Whether a fault was possible.
@@ -84,6 +84,7 @@ impl World {
                 return Ok(self.plots(fault, id, ids));
             }
             Fault::ClockJump | Fault::StopHost => return Ok(self.goes_beyond(fault, id)),
+            Fault::BeginAnew => return self.begins_anew(id, ids),
             Fault::Wipe => return Ok(self.wipes(id)),
             Fault::SlowDisk => {
                 let until = Nanos(self.now.0 + self.random.between(SLOW_NS.0, SLOW_NS.1));
@@ -296,13 +297,16 @@ impl World {
             let keep = disk.entries.len().saturating_sub(lost).max(disk.snapshot.0 as usize);
             disk.entries.truncate(keep);
         }
+        if mutation == Some(Mutation::GenerationForgotten) {
+            disk.hard.generation = ClusterGeneration(0);
+        }
         if mutation == Some(Mutation::VoteForgotten) {
             disk.hard.vote = None;
         }
     }
 
     pub(super) fn starts(&mut self, id: NodeId) -> Verdict {
-        if self.node(id).host.is_some() {
+        if self.node(id).host.is_some() || self.anew.stopped.contains(&id) {
             return Ok(());
         }
         let now = self.now;
@@ -403,9 +407,10 @@ impl World {
             (true, _) if is_known => {
                 self.away = None;
                 self.tell(format!("node {node} votes again"));
+                self.joins();
                 return Ok(());
             }
-            (true, _) => change.learners = NodeSet::one(node),
+            (true, _) | (false, false) => change.learners = NodeSet::one(node),
             (false, true) if is_known && is_caught_up => change.voters = NodeSet::one(node),
             _ => return Ok(()),
         }

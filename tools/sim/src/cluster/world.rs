@@ -13,6 +13,7 @@
 //! Not here: what nodes do (node.rs), what must hold (check.rs).
 
 use super::Case;
+use super::anew::Anew;
 use super::check::Checks;
 use super::client::Client;
 use super::clock::Clocks;
@@ -67,6 +68,7 @@ pub(super) enum Event {
     Parts { from: NodeId, to: Option<NodeId> },
     Dies(NodeId),
     Doubted(NodeId),
+    Joins,
     Flaps { node: NodeId, left: u64 },
     Operator,
     Compares,
@@ -108,6 +110,7 @@ pub struct World {
     pub(super) dies_at_write: BTreeSet<NodeId>,
     pub(super) slow_until: BTreeMap<NodeId, Nanos>,
     pub(super) plots: Plots,
+    pub(super) anew: Anew,
     pub(super) next_disk: u32,
     pub(super) next_session: u64,
     /// From the end of the weather to the first answer after it.
@@ -171,6 +174,7 @@ impl World {
             dies_at_write: BTreeSet::new(),
             slow_until: BTreeMap::new(),
             plots: Plots::default(),
+            anew: Anew::default(),
             next_disk: 2,
             next_session: CLIENTS as u64,
             recovered_ns: None,
@@ -283,6 +287,7 @@ impl World {
             Event::Parts { from, to } => self.parts(from, to),
             Event::Dies(id) => self.crash(id, "dies as it is elected"),
             Event::Doubted(id) => return self.doubts(id),
+            Event::Joins => self.joins(),
             Event::Flaps { node, left } => self.flaps(node, left),
             Event::Operator => return self.operate(),
             Event::Compares => {

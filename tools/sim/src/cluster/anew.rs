@@ -1,0 +1,133 @@
+//! A cluster forced to begin anew: the operator stops all nodes but one for good, says so, and lets
+//! that one go on alone. The others come back one after the other, with new disks.
+//!
+//! ```text
+//! stopped, disks lost -> ForceNewCluster at the one that is left -> learner -> voter -> the next
+//! ```
+//!
+//! Inputs -> outputs: the weather's draw -> the steps above; what the checkers must forget.
+//! Invariants: the statement is true: whoever is not the one is stopped, and never comes back with
+//! what it had; what the one's log holds is what the cluster holds from there on (SAFETY 16).
+//! Not here: a statement that is false: nothing could be promised of it.
+//!
+//! What only the others held is lost, whatever rule it was acknowledged under. Clients find it out
+//! by the generation, which compares before the term: they take nothing more from the old cluster.
+
+use super::check::{Checks, fail};
+use super::node::Node;
+use super::orphans::Orphans;
+use super::settle::Phase;
+use super::weather::MS;
+use super::world::{Event, World};
+use crate::check::{Verdict, Violation};
+use gavel_raft::memory::{Disk, Entry};
+use gavel_raft::{Config, DiskId, Input};
+use gavel_types::{Index, NodeId};
+use std::collections::{BTreeSet, VecDeque};
+
+/// How long the one that is left is alone (ns): no frame of the old cluster is on its way by then.
+const ALONE_NS: (u64, u64) = (1_500 * MS, 3_000 * MS);
+
+/// Who is stopped, and who is to come back next.
+#[derive(Debug, Default)]
+pub(super) struct Anew {
+    pub(super) stopped: BTreeSet<NodeId>,
+    pub(super) joins: VecDeque<NodeId>,
+}
+
+impl World {
+    /// Begins anew; false if it is not possible now.
+    pub(super) fn begins_anew(&mut self, id: NodeId, ids: &[NodeId]) -> Result<bool, Violation> {
+        let is_busy = self.away.is_some() || !self.anew.stopped.is_empty();
+        let node = self.node(id);
+        let is_whole = |node: &Node| {
+            let Some(host) = &node.host else { return false };
+            let is_follower = host.raft.role() != gavel_raft::Role::Leader;
+            is_follower && host.raft.is_voter() && !host.raft.config().is_joint()
+        };
+        let is_fit = is_whole(node) && !node.is_witness() && node.paused_until.is_none();
+        if is_busy || !is_fit {
+            return Ok(false);
+        }
+        for other in ids.iter().copied().filter(|other| *other != id) {
+            self.crash(other, "is stopped by the operator, for good");
+            self.replace_disk(other);
+            self.anew.stopped.insert(other);
+            self.anew.joins.push_back(other);
+        }
+        self.tell(format!("the operator says that all others are stopped: node {id} begins anew"));
+        let (now, moment) = (self.now, self.history.now());
+        let entries = self.node(id).entries().to_vec();
+        self.checks.begins_anew(&entries);
+        self.promises.begins_anew(&entries, moment);
+        self.node(id).step(now, Input::ForceNewCluster);
+        self.after(id)?;
+        let alone_ns = self.random.between(ALONE_NS.0, ALONE_NS.1);
+        self.plan(alone_ns, Event::Joins);
+        Ok(true)
+    }
+
+    fn replace_disk(&mut self, id: NodeId) {
+        let name = DiskId(self.next_disk);
+        self.next_disk += 1;
+        let node = self.node(id);
+        node.orphans = Orphans::default();
+        if let Some(disk) = &mut node.disk {
+            *disk = Disk::new(name, Config::default());
+        }
+        self.checks.wiped(id, Index(0));
+    }
+
+    /// The next one comes back, if there is one and nobody else is on the way.
+    pub(super) fn joins(&mut self) {
+        if self.away.is_some() {
+            return;
+        }
+        let Some(id) = self.anew.joins.pop_front() else { return };
+        self.anew.stopped.remove(&id);
+        self.away = Some(id);
+        self.plan(0, Event::Starts(id));
+    }
+
+    /// Nobody is stopped any more.
+    pub(super) fn is_together(&self) -> bool {
+        self.anew.stopped.is_empty()
+    }
+
+    /// The weather must not end before the one that is left has said that it begins.
+    pub(super) fn ends_alone(&mut self) {
+        if self.phase != Phase::Weather && !self.is_together() {
+            self.plan(ALONE_NS.1, Event::Joins);
+        }
+    }
+}
+
+impl Checks {
+    /// What is in this log is committed, and nothing else is.
+    fn begins_anew(&mut self, entries: &[Entry]) {
+        let same = self.keeps(entries);
+        let keep = Index(same as u64);
+        self.acknowledged = self.acknowledged.min(keep);
+        self.reads.values_mut().for_each(|floor| *floor = (*floor).min(keep));
+        self.held.clear();
+    }
+
+    /// SAFETY 16: a node that knows of a generation does not forget it, nor lead in a lower one.
+    ///
+    /// # Errors
+    /// If it did.
+    pub(super) fn generation(&mut self, node: &Node) -> Verdict {
+        let (Some(disk), id) = (node.disk(), node.id) else { return Ok(()) };
+        let (of, now) = (disk.id, disk.hard.generation);
+        let (known, newest) = self.generations.entry(id).or_insert((of, now));
+        if *known != of {
+            (*known, *newest) = (of, now);
+        }
+        if now < *newest {
+            let what = format!("node {id} goes from generation {} to {}", newest.0, now.0);
+            return fail("generation", what);
+        }
+        *newest = now;
+        Ok(())
+    }
+}
