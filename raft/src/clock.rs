@@ -59,6 +59,9 @@ impl Now {
 pub struct Timing {
     /// Shortest time without a leader before an election; the longest is twice that (Raft 5.2).
     pub election_ns: u64,
+    /// How far that time may grow while heartbeats come irregularly (see patience.rs); equal to it,
+    /// and it does not.
+    pub election_max_ns: u64,
     /// Between two rounds of heartbeats.
     pub heartbeat_ns: u64,
     /// What a majority's answer to a round is good for. At most [`Timing::election_ns`].
@@ -78,6 +81,7 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             election_ns: 150_000_000,
+            election_max_ns: 600_000_000,
             heartbeat_ns: 15_000_000,
             lease_ns: 120_000_000,
             drift_ppm: 1_000,
@@ -113,6 +117,7 @@ impl Timing {
     pub fn is_sound(&self) -> bool {
         self.heartbeat_ns > 0
             && self.heartbeat_ns < self.election_ns
+            && self.election_ns <= self.election_max_ns
             && self.lease_ns <= self.election_ns
             && self.drift_ppm < 1_000_000
     }

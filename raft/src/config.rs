@@ -86,7 +86,7 @@ pub enum ChangeRefusal {
     Ambiguous,
     /// Nobody would be left that votes and holds a copy.
     NoVoter,
-    /// More than [`MEMBERS_MAX`] members.
+    /// More than [`MEMBERS_MAX`] members, or an id that is not below [`crate::Options::nodes`].
     TooMany,
     /// A member would have no disk.
     NoDisk,

@@ -20,16 +20,18 @@ impl Raft {
         let timing = self.options.timing;
         let below_highest = u64::from(PRIORITY_MAX - self.options.priority);
         self.waits_since = self.now;
-        self.waits_ns = timing.election_ns
-            + self.random.below(timing.election_ns)
+        self.drawn_for_ns = self.patience_ns();
+        self.waits_ns = self.drawn_for_ns
+            + self.random.below(self.drawn_for_ns)
             + below_highest * timing.priority_step_ns;
     }
 
     /// True if this voter keeps to a leader that it hears (Thesis 4.2.3), or to what an earlier
     /// life of it may have promised.
     pub(crate) fn is_promised(&self) -> bool {
-        let election_ns = self.options.timing.election_ns;
-        let hears = self.heard.is_some_and(|heard| self.now.least_since(heard) < election_ns);
+        // SAFETY 26: as long as this voter itself would wait, which did not change since.
+        let lasts_ns = self.patience_ns();
+        let hears = self.heard.is_some_and(|heard| self.now.least_since(heard) < lasts_ns);
         self.options.check_quorum && (self.role == Role::Leader || hears)
     }
 
@@ -51,15 +53,16 @@ impl Raft {
         if self.is_voter() { NodeSet::one(self.options.id) } else { NodeSet::EMPTY }
     }
 
+    /// SAFETY 15: a node that has lost what it promised may have been told so.
+    fn is_barred(&self) -> bool {
+        self.hard.barred.has(self.options.id)
+    }
+
     /// Why this node may not campaign, if it may not.
-    fn cannot_campaign(&self) -> Option<Refusal> {
-        // SAFETY 15: a barred node may know it; its vote counts for nothing, its own included.
-        let is_barred = self.hard.barred.has(self.options.id);
+    pub(crate) fn cannot_campaign(&self) -> Option<Refusal> {
         let is_witness = self.config().witnesses.has(self.options.id);
-        if !self.has_voice() || is_witness || is_barred || !self.is_fit {
-            return Some(Refusal::CannotLead);
-        }
-        self.log.is_full(self.commit).then_some(Refusal::RunsFull)
+        let may = self.has_voice() && !is_witness && !self.is_barred() && self.is_fit;
+        (!may).then_some(Refusal::CannotLead)
     }
 
     pub(crate) fn on_campaign(&mut self, out: &mut Output) {
@@ -89,8 +92,10 @@ impl Raft {
         self.heard = None;
         let others = self.config().all_voters().without(NodeSet::one(node));
         let rank = others.iter().take_while(|other| *other != self.options.id).count() as u64;
+        let below_highest = u64::from(PRIORITY_MAX - self.options.priority);
+        let turn = rank + below_highest * others.len() as u64;
         self.waits_since = self.now;
-        self.waits_ns = rank * self.options.timing.suspect_step_ns;
+        self.waits_ns = turn * self.options.timing.suspect_step_ns;
         self.tick_election(out);
     }
 
@@ -106,6 +111,7 @@ impl Raft {
     fn pre_campaign(&mut self, out: &mut Output) {
         let next_term = Term(self.hard.term.0 + 1);
         self.follow(self.hard.term, None, out);
+        self.draw_timeout();
         self.role = Role::PreCandidate;
         self.heard = None;
         self.granted = self.own_voice();
@@ -122,6 +128,7 @@ impl Raft {
         let term = Term(self.hard.term.0 + 1);
         self.lease_seen = self.lease_term_for_vote();
         self.follow(term, None, out);
+        self.draw_timeout();
         self.role = Role::Candidate;
         self.heard = None;
         self.hard.vote = Some(self.options.id);
@@ -188,7 +195,10 @@ impl Raft {
         out: &mut Output,
     ) {
         // A node that is no voter by its own configuration answers too: the asker's may be newer.
-        let granted = next_term > self.hard.term && !self.is_promised() && self.is_up_to_date(last);
+        let granted = next_term > self.hard.term
+            && !self.is_promised()
+            && !self.is_barred()
+            && self.is_up_to_date(last);
         self.say(from, Body::PreVoteAnswer { next_term, granted }, out);
     }
 
@@ -210,7 +220,7 @@ impl Raft {
     pub(crate) fn on_vote(&mut self, from: NodeId, last: Mark, out: &mut Output) {
         let is_free = self.leader.is_none()
             && (self.hard.vote.is_none_or(|vote| vote == from) || errs!(self, VoteTwice));
-        if !is_free || !self.is_up_to_date(last) {
+        if !is_free || self.is_barred() || !self.is_up_to_date(last) {
             return self.deny(from, out);
         }
         if self.hard.vote != Some(from) {

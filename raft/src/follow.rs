@@ -6,6 +6,7 @@
 //! Source: Raft 5.3, 7; figure 2, AppendEntries.
 
 use crate::config::ConfigAt;
+use crate::limits::NUMBER_MAX;
 use crate::log::{LogPosition, Mark};
 use crate::message::{Append, Body, Message, Progress};
 use crate::peer::Holder;
@@ -30,14 +31,11 @@ impl Raft {
         }
         self.heard = Some(self.now);
         self.waits_since = self.now;
-        if self.waits_ns < self.options.timing.election_ns {
-            // The leader was suspected, and lives.
-            self.draw_timeout();
-        }
         self.lease_term = self.hard.term;
         let is_same = self.holder.term == msg.term && self.holder.incarnation == msg.incarnation;
         let says_open = matches!(msg.body, Body::Heartbeat { is_open: true, .. });
         if !is_same {
+            self.patience.turn(None);
             self.holder = Holder {
                 term: msg.term,
                 node: msg.from,
@@ -48,6 +46,15 @@ impl Raft {
         }
         // SAFETY 12: only what the holder itself announced, in a heartbeat that was seen here.
         self.holder.was_open |= says_open;
+        // The leader was suspected, and lives; or it comes at other intervals than before.
+        let mut is_new = self.waits_ns < self.options.timing.election_ns;
+        if matches!(msg.body, Body::Heartbeat { .. }) {
+            self.patience.hear(self.now, &self.options.timing);
+            is_new |= self.drawn_for_ns != self.patience_ns();
+        }
+        if is_new {
+            self.draw_timeout();
+        }
         Ok(())
     }
 
@@ -59,8 +66,10 @@ impl Raft {
         out: &mut Output,
     ) -> Result<(), Dropped> {
         let Append { prev, last, runs, commit } = *append;
-        if last < prev.index || !runs.are_sound(prev.index.next(), last, prev.term, self.hard.term)
-        {
+        let is_sound = prev.index <= last
+            && last.0 <= NUMBER_MAX
+            && runs.are_sound(prev.index.next(), last, prev.term, self.hard.term);
+        if !is_sound {
             return Err(Dropped::Malformed);
         }
         // Raft 5.3: the consistency check. What is committed here is in every leader's log (Raft
@@ -106,19 +115,13 @@ impl Raft {
         }
         let keep = self.log.last().index;
         self.verified = self.verified.max(keep.min(last));
-        // Runs that this commits make room for those that come.
-        self.advance_commit(append.commit);
         for (place, run) in append.runs.as_slice().iter().enumerate() {
             let next = append.runs.as_slice().get(place + 1);
             let run_last = next.map_or(last, |next| Index(next.first.0 - 1));
             if run_last <= self.log.last().index {
                 continue;
             }
-            if self.log.last().term != run.term && self.log.is_full(self.commit) {
-                out.refused = Some(Refusal::RunsFull);
-                break;
-            }
-            self.log.append(run.term, run_last, self.commit);
+            self.log.append(run.term, run_last);
         }
         let taken = self.log.last().index.min(last);
         if taken > keep || conflict.is_some() {
@@ -143,7 +146,7 @@ impl Raft {
         let is_next = append.prev == self.log.last() && append.last > keep;
         match append.runs.as_slice() {
             [run] if is_next && run.term == append.prev.term && configs.is_empty() => {
-                self.log.append(run.term, append.last, self.commit);
+                self.log.append(run.term, append.last);
                 let generation = self.log.generation();
                 out.accept = Some(Accept { keep, last: append.last, generation });
                 Some(append.last)

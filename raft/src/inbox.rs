@@ -7,6 +7,7 @@
 //! Source: Raft 5.1; Thesis 4.2.3; SAFETY 15, 16.
 
 use crate::config::{ConfigAt, DiskId};
+use crate::limits::NUMBER_MAX;
 use crate::message::{Body, Incarnation, Message};
 use crate::port::{Dropped, Output, Role};
 use crate::raft::{Raft, errs};
@@ -82,7 +83,8 @@ impl Raft {
         if is_member || msg.body.is_of_leader() {
             // What this node holds may contradict what the new cluster holds.
             self.follow(self.hard.term, None, out);
-            self.is_superseded = true;
+            self.hard.is_superseded = true;
+            self.hard_noted();
         }
         Err(Dropped::Generation)
     }
@@ -102,6 +104,9 @@ impl Raft {
             self.on_lease_released(msg);
         }
         if msg.term > self.hard.term {
+            if msg.term.0 > NUMBER_MAX {
+                return Err(Dropped::Malformed);
+            }
             let binds = match msg.body {
                 Body::PreVote { .. } => false,
                 Body::PreVoteAnswer { granted, .. } => !granted,
@@ -149,7 +154,10 @@ impl Raft {
             Body::AppendReject { prev, last, runs } => {
                 return self.on_append_reject(from, prev, last, runs, out);
             }
-            Body::Heartbeat { round, commit, .. } => self.on_heartbeat(from, round, commit, out),
+            Body::Heartbeat { round, commit, barred, config, .. } => {
+                self.learn_barred(barred, config);
+                self.on_heartbeat(from, round, commit, out);
+            }
             Body::HeartbeatAck { round, progress, last } => {
                 return self.on_heartbeat_ack(from, round, progress, last, out);
             }
@@ -165,7 +173,9 @@ impl Raft {
             Body::TimeoutNow => self.on_timeout_now(out),
             Body::Read { context, kind } => return self.on_remote_read(from, context, kind, out),
             Body::ReadAnswer { context, index } => return self.on_read_answer(context, index, out),
-            Body::LeaseReleased | Body::TermOver => {}
+            // Thesis 4.2.3: a promise to keep to a leader ends with its own word (SAFETY 13).
+            Body::LeaseReleased => self.heard = None,
+            Body::TermOver => {}
         }
         Ok(())
     }

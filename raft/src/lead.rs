@@ -12,7 +12,7 @@ use crate::config::ConfigAt;
 use crate::limits::{APPENDS_PER_STEP, ROUNDS_MAX, STALL_TIMEOUTS};
 use crate::log::{LogPosition, Mark, Run, Runs};
 use crate::message::{Append, Body, Progress};
-use crate::peer::Pace;
+use crate::peer::{Look, Pace};
 use crate::port::{Dropped, Output, Refusal, Role, Want};
 use crate::raft::{Raft, errs};
 use crate::set::NodeSet;
@@ -77,6 +77,7 @@ impl Raft {
             ..Lead::default()
         };
         self.lead.rounds[0] = self.now;
+        self.patience.turn(Some(self.now));
         self.lease_seen = self.lease_seen.max(self.log.last().term);
         self.lease_term = self.hard.term;
         let last = self.log.last().index;
@@ -129,7 +130,7 @@ impl Raft {
         if self.commit == before {
             self.lead.commit_moved = self.now;
         }
-        self.log.append(term, last, self.commit);
+        self.log.append(term, last);
         if self.lead.own_first == Index(0) {
             self.lead.own_first = before.next();
         }
@@ -239,7 +240,7 @@ impl Raft {
         if self.role != Role::Leader {
             return Err(Dropped::Role);
         }
-        if progress.received > self.log.last().index || progress.durable > progress.received {
+        if !self.is_sound(progress) {
             return Err(Dropped::Malformed);
         }
         let peer = &mut self.peers[usize::from(from.0)];
@@ -261,6 +262,13 @@ impl Raft {
         Ok(())
     }
 
+    /// True if a member could be so far: nobody has more than its leader, nor more on disk than at
+    /// all.
+    #[inline]
+    pub(crate) fn is_sound(&self, progress: Progress) -> bool {
+        progress.durable <= progress.received && progress.received <= self.log.last().index
+    }
+
     /// Raft 5.3: steps back to where the logs agree, over whole runs at once.
     pub(crate) fn on_append_reject(
         &mut self,
@@ -272,6 +280,11 @@ impl Raft {
     ) -> Result<(), Dropped> {
         if self.role != Role::Leader {
             return Err(Dropped::Role);
+        }
+        // What was sent lies in this log, and the runs that the answer names below it.
+        let is_below = |run: &Run| run.first > Index(0) && run.first <= prev;
+        if prev > self.log.last().index || !runs.as_slice().iter().all(is_below) {
+            return Err(Dropped::Malformed);
         }
         let peer = &mut self.peers[usize::from(from.0)];
         if last < peer.floor {
@@ -310,9 +323,13 @@ impl Raft {
 
     /// After a heartbeat was answered: what was lost on the way is sent again.
     pub(crate) fn resend(&mut self, from: NodeId, round: u64, out: &mut Output) {
+        let newest = self.lead.round;
         let peer = &mut self.peers[usize::from(from.0)];
-        let (received, next) = peer.at_heartbeat;
-        let stands_still = peer.received == received && peer.received.next() < next;
+        let seen = peer.at_heartbeat;
+        // What was sent before a round began is there when that is answered, unless it is lost.
+        let is_later = round > seen.round;
+        let stands_still =
+            is_later && peer.received == seen.received && peer.received.next() < seen.next;
         match peer.pace {
             // A probe is lost if a heartbeat that left after it was answered before it.
             Pace::Probe => peer.is_paused &= round <= peer.probed_at,
@@ -320,7 +337,9 @@ impl Raft {
             // Told of the snapshot again, or sent entries, if it has enough for them by now.
             Pace::Replicate | Pace::Snapshot => peer.probe(peer.received),
         }
-        peer.at_heartbeat = (peer.received, peer.next);
+        if is_later {
+            peer.at_heartbeat = Look { received: peer.received, next: peer.next, round: newest };
+        }
         self.send_to(from, out);
     }
 
@@ -425,7 +444,7 @@ impl Raft {
         let is_stalled = self.commit < self.log.last().index
             && stalled_ns >= STALL_TIMEOUTS * timing.election_ns;
         // SAFETY 14: nor one that can commit nothing, though it is heard.
-        if self.options.check_quorum && (silent_ns >= timing.election_ns || is_stalled) {
+        if self.options.check_quorum && (silent_ns >= self.patience_ns() || is_stalled) {
             self.follow(self.hard.term, None, out);
             return;
         }

@@ -32,6 +32,8 @@ impl Raft {
             // SAFETY 14: who cannot make progress must not look alive.
             durable: self.log.durable(),
             is_open: self.lead.is_open && !self.lead.is_revoked,
+            barred: self.hard.barred,
+            config: self.config_at().index,
         };
         for node in self.others(self.config().members()) {
             self.say(node, beat, out);
@@ -69,7 +71,7 @@ impl Raft {
         if self.role != Role::Leader {
             return Err(Dropped::Role);
         }
-        if round > self.lead.round || round == 0 || progress.received > self.log.last().index {
+        if round > self.lead.round || round == 0 || !self.is_sound(progress) {
             return Err(Dropped::Malformed);
         }
         let before = self.quorum_round();
@@ -90,6 +92,9 @@ impl Raft {
             return Ok(());
         }
         let after = self.quorum_round();
+        if after > before {
+            self.patience.hear(self.now, &self.options.timing);
+        }
         if after > before && errs!(self, LeaseFromReceipt) {
             self.lead.rounds[after as usize % ROUNDS_MAX] = self.now;
         }
@@ -149,7 +154,6 @@ impl Raft {
         let Holder { term, node, incarnation, .. } = self.holder;
         if (term, node, incarnation) == (msg.term, msg.from, msg.incarnation) {
             self.holder.is_gone = true;
-            self.heard = None;
         }
         self.try_open();
     }
@@ -168,7 +172,12 @@ impl Raft {
         }
         // Thesis 6.4.1: from the time of sending, not from when the answers came in.
         let sent = self.lead.rounds[round as usize % ROUNDS_MAX];
-        Some(sent.after(self.options.timing.held_ns()))
+        // SAFETY 26: whoever waits for this lease to end cannot know how patient this node is.
+        let more_ns = match errs!(self, LeaseGrows) {
+            true => self.patience_ns() - self.options.timing.election_ns,
+            false => 0,
+        };
+        Some(sent.after(self.options.timing.held_ns() + more_ns))
     }
 
     /// True if this node may speak at the time of its last step.

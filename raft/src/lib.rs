@@ -38,6 +38,7 @@ pub mod memory;
 mod message;
 #[cfg(feature = "mutate")]
 mod mutation;
+mod patience;
 mod peer;
 mod port;
 mod raft;

@@ -6,10 +6,15 @@ pub const NODES_MAX: usize = 32;
 /// Most members of a configuration, old and new halves, learners and witnesses together.
 pub const MEMBERS_MAX: usize = 16;
 
-/// Most runs of equal term that a log is known by. The oldest that are committed are forgotten
-/// first; followers that would need them are sent a snapshot. A log with so many uncommitted runs
-/// takes no further term until some of them are decided.
+/// Runs of equal term that a log has room for from the start. There are as many as there were terms
+/// since the log begins: never more than entries, and a compaction forgets them. Whoever has more
+/// takes memory for them, at an election. None is forgotten before its entries are, because a
+/// follower may need them; none is refused, because that log could be the only one that can lead.
 pub const RUNS_MAX: usize = 256;
+
+/// No term and no index gets there, at a thousand million a second for a hundred years. Whoever
+/// names a higher one errs or lies, and arithmetic on it could not be trusted.
+pub const NUMBER_MAX: u64 = 1 << 62;
 
 /// Most runs that one message carries.
 pub const RUNS_PER_MESSAGE: usize = 4;

@@ -3,7 +3,7 @@
 //! Inputs -> outputs: indexes and terms -> what matches, what conflicts, what is durable.
 //! Invariants: runs rise in index and in term and leave no gap after `base`; `durable` <= `last`;
 //! a truncation raises the generation, and what was durable in an older one says nothing.
-//! Limits: [`RUNS_MAX`] runs.
+//! Limits: [`RUNS_MAX`] runs without taking memory; never more than entries.
 //! Not here: entries, and what is committed.
 //! Source: Raft 5.3; the runs are all that its rules ask of a log.
 
@@ -108,13 +108,8 @@ impl Log {
     #[must_use]
     pub fn new(base: Mark, runs: &[Run], last: Index, generation: u32) -> Self {
         assert!(last >= base.index, "a log does not end before its base");
-        let mut kept = Vec::with_capacity(RUNS_MAX + 1);
-        let surplus = runs.len().saturating_sub(RUNS_MAX);
-        let base = match runs[..surplus].last() {
-            Some(run) => Mark { term: run.term, index: Index(runs[surplus].first.0 - 1) },
-            None => base,
-        };
-        kept.extend_from_slice(&runs[surplus..]);
+        let mut kept = Vec::with_capacity(RUNS_MAX.max(runs.len()) + 1);
+        kept.extend_from_slice(runs);
         let log = Self { base, runs: kept, last, durable: last, generation };
         let begins =
             log.runs.first().map_or(last == base.index, |run| run.first == base.index.next());
@@ -179,29 +174,18 @@ impl Log {
         Some(self.runs[self.run_at(index)].term)
     }
 
-    /// True if no further run fits: all that there are lie above `commit`.
-    #[must_use]
-    pub fn is_full(&self, commit: Index) -> bool {
-        self.runs.len() >= RUNS_MAX && self.runs[1].first > commit.next()
-    }
-
-    /// Appends up to `last` in `term`. Runs that are wholly committed make room.
+    /// Appends up to `last` in `term`.
     ///
     /// # Panics
-    /// If `last` or the term falls, or [`Log::is_full`].
+    /// If `last` or the term falls.
     #[inline]
-    pub fn append(&mut self, term: Term, last: Index, commit: Index) {
-        assert!(last >= self.last && term >= self.last().term, "a log grows by rising term");
+    pub fn append(&mut self, term: Term, last: Index) {
+        let newest = self.last().term;
+        assert!(last >= self.last && term >= newest, "a log grows by rising term");
         if last == self.last {
             return;
         }
-        if self.runs.last().is_none_or(|run| run.term != term) {
-            assert!(!self.is_full(commit), "there is room for a run");
-            if self.runs.len() >= RUNS_MAX {
-                let first = self.runs[1].first;
-                self.base = Mark { term: self.runs[0].term, index: Index(first.0 - 1) };
-                self.runs.remove(0);
-            }
+        if self.runs.is_empty() || newest != term {
             self.runs.push(Run { first: self.last.next(), term });
         }
         self.last = last;

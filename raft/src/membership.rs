@@ -17,7 +17,13 @@ use gavel_types::{Index, NodeId};
 
 impl Raft {
     pub(crate) fn on_change(&mut self, change: &Change, out: &mut Output) {
-        let next = self.config().changed(change);
+        let in_range = |config: &Config| {
+            config.members().iter().all(|node| usize::from(node.0) < self.options.nodes)
+        };
+        let next = self.config().changed(change).and_then(|next| match in_range(&next) {
+            true => Ok(next),
+            false => Err(ChangeRefusal::TooMany),
+        });
         self.ask_for(next, out);
     }
 
@@ -89,7 +95,8 @@ impl Raft {
         self.lead.config_changed = self.now;
         let is_same = |node: NodeId| before.disk_of(node) == after.disk_of(node);
         // SAFETY 15: who is added again, with another disk, is somebody else.
-        for node in self.hard.barred.iter().filter(|node| !is_same(*node)) {
+        let added = self.hard.barred.and(after.members());
+        for node in added.iter().filter(|node| !is_same(*node)) {
             self.hard.barred = self.hard.barred.without(NodeSet::one(node));
             self.hard_noted();
         }
@@ -112,6 +119,16 @@ impl Raft {
         self.hard.barred.insert(node);
         self.hard_noted();
         self.peers[usize::from(node.0)].reset(self.log.last().index);
+    }
+
+    /// SAFETY 15: what one leader has found out must outlive it. Of another configuration it says
+    /// nothing: a node may have been added again there.
+    pub(crate) fn learn_barred(&mut self, barred: NodeSet, config: Index) {
+        let news = barred.without(self.hard.barred);
+        if !news.is_empty() && config == self.config_at().index {
+            self.hard.barred = self.hard.barred.or(news);
+            self.hard_noted();
+        }
     }
 
     /// `commit` moved.

@@ -8,6 +8,7 @@
 
 use crate::config::DiskId;
 use crate::log::{Mark, Runs};
+use crate::set::NodeSet;
 use gavel_types::{Index, NodeId, Term};
 
 /// Which life of a node's process: a start has a higher one than the start before (SAFETY 15).
@@ -123,6 +124,10 @@ pub enum Body {
         durable: Index,
         /// Whether the leader's hold-back is over, so that it may hold a lease (SAFETY 12).
         is_open: bool,
+        /// Who has no say (SAFETY 15), in the configuration that lies at this index.
+        barred: NodeSet,
+        /// Where the leader's configuration lies.
+        config: Index,
     },
     /// The answer; counts once, for its round.
     HeartbeatAck {
@@ -149,7 +154,8 @@ pub enum Body {
         /// How it may be answered.
         kind: ReadKind,
     },
-    /// The answer.
+    /// The answer. It leaves only while the sender may speak, as the rim sees it immediately before
+    /// it sends (SAFETY 10): a host that stood still since it was made must not give it.
     ReadAnswer {
         /// The question's name.
         context: u64,

@@ -32,6 +32,8 @@ pub enum Mutation {
     ReadByOldRound,
     /// A lease counts from when the answers came in.
     LeaseFromReceipt,
+    /// A lease grows with the timeout that follows the gaps between heartbeats.
+    LeaseGrows,
     /// A new leader speaks at once.
     NoHoldBack,
     /// Evidence of death counts for a leader that had not said that its own hold-back was over.
@@ -60,7 +62,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::CountSelfBeforeSync,
         Self::CommitOldTerm,
         Self::VoteTwice,
@@ -74,6 +76,7 @@ impl Mutation {
         Self::ReadWithoutRound,
         Self::ReadByOldRound,
         Self::LeaseFromReceipt,
+        Self::LeaseGrows,
         Self::NoHoldBack,
         Self::EvidenceUnannounced,
         Self::EvidenceOfOlder,

@@ -23,6 +23,14 @@ pub enum Pace {
     Snapshot,
 }
 
+/// What a leader had sent to a member, and heard of it, when a round was the newest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Look {
+    pub(crate) received: Index,
+    pub(crate) next: Index,
+    pub(crate) round: u64,
+}
+
 /// One member, seen by the leader.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Peer {
@@ -44,8 +52,8 @@ pub struct Peer {
     pub(crate) probed_at: u64,
     /// The last entry of the snapshot that is on its way.
     pub(crate) snapshot: Index,
-    /// As of the last answer to a heartbeat: what was received, and what had been sent.
-    pub(crate) at_heartbeat: (Index, Index),
+    /// How it was when the leader last looked whether something is lost.
+    pub(crate) at_heartbeat: Look,
     /// Last entries of the appends in flight: a ring.
     flight: [Index; WINDOW_MAX],
     flight_first: u8,
@@ -64,7 +72,7 @@ impl Default for Peer {
             is_paused: false,
             probed_at: 0,
             snapshot: Index(0),
-            at_heartbeat: (Index(0), Index(0)),
+            at_heartbeat: Look::default(),
             flight: [Index(0); WINDOW_MAX],
             flight_first: 0,
             flight_len: 0,
@@ -137,7 +145,7 @@ impl Peer {
         self.floor = self.durable;
         self.received = self.durable;
         self.round = 0;
-        self.at_heartbeat = (Index(0), Index(0));
+        self.at_heartbeat = Look::default();
         self.probe(self.durable);
     }
 }

@@ -28,6 +28,8 @@ pub struct HardState {
     pub barred: NodeSet,
     /// The newest life of each node that was heard of.
     pub seen: [Incarnation; NODES_MAX],
+    /// A cluster of a higher generation was seen: this disk's has no say any more (SAFETY 16).
+    pub is_superseded: bool,
 }
 
 /// Counts the versions of the hard state in one life; 0 is the one found at start.
@@ -114,8 +116,6 @@ pub enum Refusal {
     OldSnapshot,
     /// The node was superseded: a cluster of a higher generation exists.
     Superseded,
-    /// The runs of the log are full of undecided terms.
-    RunsFull,
 }
 
 /// Why a message was dropped. Each is counted by the host.

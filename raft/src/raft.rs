@@ -14,6 +14,7 @@ use crate::log::{Log, LogPosition, Mark, Run};
 use crate::message::{Body, Incarnation, Message};
 #[cfg(feature = "mutate")]
 use crate::mutation::Mutation;
+use crate::patience::Patience;
 use crate::peer::{Holder, Peer};
 use crate::port::{DurablePoint, HardState, Input, Output, Refusal, Role, Send};
 use crate::reads::PendingRead;
@@ -45,7 +46,7 @@ impl Default for Window {
 pub struct Options {
     /// Who it is.
     pub id: NodeId,
-    /// Ids of nodes lie below this, at most [`NODES_MAX`].
+    /// Ids of nodes lie below this, at most [`NODES_MAX`]: the same at all nodes of a cluster.
     pub nodes: usize,
     /// What lasts how long.
     pub timing: Timing,
@@ -128,7 +129,6 @@ pub struct Raft {
     pub(crate) role: Role,
     pub(crate) leader: Option<NodeId>,
     pub(crate) is_fit: bool,
-    pub(crate) is_superseded: bool,
     /// The configuration in force was put over the log, and is not in it yet (SAFETY 16).
     pub(crate) is_forced: bool,
 
@@ -137,6 +137,9 @@ pub struct Raft {
     /// Since when an election timeout runs, and how long it is.
     pub(crate) waits_since: Now,
     pub(crate) waits_ns: u64,
+    /// What silence is borne, and what it was when the timeout was drawn.
+    pub(crate) patience: Patience,
+    pub(crate) drawn_for_ns: u64,
     /// When this life began; none if there was no life before it whose promises might bind.
     pub(crate) restarted: Option<Now>,
     /// The newest term in which this life heard a leader.
@@ -212,12 +215,13 @@ impl Raft {
             role: Role::Follower,
             leader: None,
             is_fit: true,
-            is_superseded: false,
             is_forced: false,
             // SAFETY 11: what an earlier life promised is kept by waiting.
             heard: (!is_new).then_some(now),
             waits_since: now,
             waits_ns: 0,
+            patience: Patience::default(),
+            drawn_for_ns: 0,
             restarted: (!is_new).then_some(now),
             lease_term: Term(0),
             holder: Holder::default(),
@@ -255,7 +259,7 @@ impl Raft {
         self.now.boot = self.now.boot.max(now.boot);
         self.now.raw = self.now.raw.max(now.raw);
         let is_promise = matches!(input, Input::HardDurable(_) | Input::Durable(_));
-        if self.is_superseded && !is_promise {
+        if self.hard.is_superseded && !is_promise {
             out.refused = Some(Refusal::Superseded);
             return;
         }
@@ -307,6 +311,8 @@ impl Raft {
         if self.role == Role::Leader {
             self.end_leadership();
         }
+        // Raft 5.2: a newer term alone does not put off an election.
+        let waits_on = self.role == Role::Follower && self.leader.is_none() && leader.is_none();
         if self.role != Role::Follower || term > self.hard.term || leader != self.leader {
             self.fail_reads(out);
         }
@@ -318,7 +324,9 @@ impl Raft {
         }
         self.role = Role::Follower;
         self.leader = leader;
-        self.draw_timeout();
+        if !waits_on {
+            self.draw_timeout();
+        }
     }
 
     /// Term, vote or generation changed: messages wait until that is durable.
@@ -435,9 +443,15 @@ impl Raft {
         self.peers.get(usize::from(node.0)).filter(|_| is_known)
     }
 
+    /// What silence of its leader this node bears at present, or of a majority if it leads.
+    #[must_use]
+    pub fn patience_ns(&self) -> u64 {
+        self.patience.lasts_ns(&self.options.timing)
+    }
+
     /// True if a cluster of a higher generation has taken this one's place.
     #[must_use]
     pub fn is_superseded(&self) -> bool {
-        self.is_superseded
+        self.hard.is_superseded
     }
 }

@@ -79,7 +79,7 @@ impl Raft {
     }
 
     pub(crate) fn on_timeout_now(&mut self, out: &mut Output) {
-        if self.is_voter() && !self.config().witnesses.has(self.options.id) && self.is_fit {
+        if self.cannot_campaign().is_none() {
             self.campaign_now(true, out);
         }
     }

@@ -2,8 +2,8 @@
 
 use gavel_raft::memory::{Cargo, Cluster, Disk, Envelope};
 use gavel_raft::{
-    Append, Body, ClusterGeneration, Config, DiskId, Dropped, Incarnation, Input, Mark, Message,
-    NodeSet, Options, Output, Progress, ReadKind, Refusal, Role, Run, Runs,
+    Append, Body, Change, ChangeRefusal, ClusterGeneration, Config, DiskId, Dropped, Incarnation,
+    Input, Mark, Message, NodeSet, Options, Output, Progress, ReadKind, Refusal, Role, Run, Runs,
 };
 use gavel_types::{Index, NodeId, Term};
 
@@ -14,7 +14,8 @@ fn cluster() -> Cluster {
     let config = Config::of_voters(NodeSet::of(&[1, 2, 3]), DISK);
     let mut cluster = Cluster::default();
     for id in 1..=3 {
-        cluster.add(Options::new(NodeId(id), 7), Disk::new(DISK, config));
+        let options = Options { nodes: 10, ..Options::new(NodeId(id), 7) };
+        cluster.add(options, Disk::new(DISK, config));
     }
     cluster.step(NodeId(1), Input::Campaign);
     assert!(cluster.stabilize(1_000));
@@ -40,7 +41,14 @@ fn message(from: u8, to: u8, term: u64, body: Body) -> Message {
 }
 
 fn heartbeat(commit: u64) -> Body {
-    Body::Heartbeat { round: 1, commit: Index(commit), durable: Index(0), is_open: true }
+    Body::Heartbeat {
+        round: 1,
+        commit: Index(commit),
+        durable: Index(0),
+        is_open: true,
+        barred: NodeSet::EMPTY,
+        config: Index(0),
+    }
 }
 
 /// What becomes of a message.
@@ -56,6 +64,16 @@ fn each_reason_to_drop_has_its_name() {
     let mut cluster = cluster();
     let ack = Body::AppendAck(Progress { received: Index(6), durable: Index(6) });
     let beyond = Body::AppendAck(Progress { received: Index(99), durable: Index(6) });
+    let more_on_disk = Progress { received: Index(5), durable: Index(6) };
+    let answer = |round| Body::HeartbeatAck { round, progress: more_on_disk, last: Index(6) };
+    let reject = |prev, runs| Body::AppendReject { prev: Index(prev), last: Index(6), runs };
+    let from_nothing = Runs::one(Run { first: Index(0), term: Term(9) });
+    let far = Append {
+        prev: Mark { term: Term(1), index: Index(u64::MAX) },
+        last: Index(u64::MAX),
+        runs: Runs::default(),
+        commit: Index(6),
+    };
     let torn = Append {
         prev: Mark { term: Term(1), index: Index(6) },
         last: Index(9),
@@ -68,9 +86,15 @@ fn each_reason_to_drop_has_its_name() {
     let table = [
         (message(2, 1, 1, beyond), Dropped::Malformed),
         (message(1, 2, 1, Body::Append(torn)), Dropped::Malformed),
+        (message(1, 2, 1, Body::Append(far)), Dropped::Malformed),
+        (message(2, 1, 1, answer(1)), Dropped::Malformed),
+        (message(2, 1, 1, reject(6, from_nothing)), Dropped::Malformed),
+        (message(2, 1, 1, reject(u64::MAX, Runs::default())), Dropped::Malformed),
+        (message(2, 1, u64::MAX, Body::TermOver), Dropped::Malformed),
         (message(9, 1, 1, ack), Dropped::Stranger),
         (message(9, 1, 7, Body::TermOver), Dropped::Stranger),
         (message(40, 1, 1, ack), Dropped::Address),
+        (message(10, 1, 1, ack), Dropped::Address),
         (message(2, 2, 1, ack), Dropped::Address),
         (earlier_life, Dropped::Incarnation),
         (other_disk, Dropped::Disk),
@@ -121,6 +145,22 @@ fn records_of_another_term_are_refused() {
     assert_eq!(out.refused, Some(Refusal::NotLeader));
     assert_eq!(follower.role(), Role::Follower);
     cluster.pass(1);
+}
+
+// An operator who misspells a node's number is refused, and nothing ends.
+#[test]
+fn a_member_beyond_the_range_is_refused() {
+    let cluster = cluster();
+    let mut raft = cluster.host(NodeId(1)).unwrap().raft.clone();
+    let mut out = Output::default();
+    let mut change = Change { learners: NodeSet::of(&[12]), ..Change::default() };
+    change.disks[12] = DISK;
+    raft.step(gavel_raft::Now::default(), Input::Change(&change), &mut out);
+    assert_eq!(out.refused, Some(Refusal::Change(ChangeRefusal::TooMany)));
+    change = Change { learners: NodeSet::of(&[9]), ..change };
+    change.disks[9] = DISK;
+    raft.step(gavel_raft::Now::default(), Input::Change(&change), &mut out);
+    assert_eq!(out.refused, None);
 }
 
 /// Numbers without a pattern.

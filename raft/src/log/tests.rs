@@ -14,7 +14,7 @@ fn run(first: u64, term: u64) -> Run {
 fn log(terms: &[u64]) -> Log {
     let mut log = Log::new(Mark::default(), &[], at(0), 0);
     for (place, term) in terms.iter().enumerate() {
-        log.append(Term(*term), at(place as u64 + 1), at(0));
+        log.append(Term(*term), at(place as u64 + 1));
     }
     log
 }
@@ -110,7 +110,7 @@ fn compaction_keeps_what_lies_behind() {
             let expected = if asked < index { None } else { term_in(&terms, asked) };
             assert_eq!(compacted.term_at(at(asked)), expected, "{asked} of {index}");
         }
-        compacted.append(Term(6), at(7), at(0));
+        compacted.append(Term(6), at(7));
         assert_eq!(compacted.last(), Mark { term: Term(6), index: at(7) });
     }
 }
@@ -121,7 +121,7 @@ fn what_was_durable_before_a_truncation_counts_for_nothing() {
     let mut log = log(&[1, 1, 1]);
     let before = LogPosition { generation: log.generation(), index: at(3) };
     log.truncate(at(1));
-    log.append(Term(2), at(3), at(0));
+    log.append(Term(2), at(3));
     assert!(!log.set_durable(before));
     assert_eq!(log.durable(), at(0));
     assert!(log.set_durable(LogPosition { generation: log.generation(), index: at(3) }));
@@ -139,17 +139,19 @@ fn a_snapshot_keeps_only_what_fits() {
     assert_eq!(differs.generation(), 1);
 }
 
+// Raft 5.4.2: terms that are not decided may be many, and another one must be possible.
 #[test]
-fn committed_runs_make_room_and_others_do_not() {
-    let terms: Vec<u64> = (1..=RUNS_MAX as u64).collect();
-    let mut full = log(&terms);
-    assert!(full.is_full(at(0)));
-    assert!(!full.is_full(at(1)));
-    full.append(Term(999), at(RUNS_MAX as u64 + 1), at(1));
-    assert_eq!(full.base(), Mark { term: Term(1), index: at(1) });
-    assert_eq!(full.runs().len(), RUNS_MAX);
-    let found = Log::new(Mark::default(), &[run(1, 1)], at(3), 0);
-    assert_eq!(found.last(), Mark { term: Term(1), index: at(3) });
+fn a_log_takes_any_number_of_terms() {
+    let terms: Vec<u64> = (1..=RUNS_MAX as u64 + 50).collect();
+    let mut long = log(&terms);
+    long.append(Term(999), at(terms.len() as u64 + 1));
+    assert_eq!(long.base(), Mark::default());
+    assert_eq!(long.runs().len(), RUNS_MAX + 51);
+    assert_eq!(long.term_at(at(7)), Some(Term(7)));
+    let found = Log::new(Mark::default(), long.runs(), long.last().index, 0);
+    assert_eq!(found.runs(), long.runs());
+    long.compact(at(RUNS_MAX as u64));
+    assert_eq!(long.runs().len(), 51);
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn scripts() -> Vec<(String, String)> {
 #[test]
 fn all_scripts_agree() {
     let scripts = scripts();
-    assert!(scripts.len() >= 60, "the scripts are found");
+    assert!(scripts.len() >= 70, "the scripts are found");
     let failed: Vec<String> = scripts
         .iter()
         .filter_map(|(name, text)| {
@@ -75,6 +75,7 @@ const TOLD_BY: &[(Mutation, &str)] = &[
     (Mutation::ReadWithoutRound, "read-index-partition"),
     (Mutation::ReadByOldRound, "read-fresh-round"),
     (Mutation::LeaseFromReceipt, "lease-drift"),
+    (Mutation::LeaseGrows, "patience-and-lease"),
     (Mutation::NoHoldBack, "suspicion-is-no-proof"),
     (Mutation::EvidenceUnannounced, "evidence-unannounced"),
     (Mutation::EvidenceOfOlder, "evidence-of-an-older-holder"),

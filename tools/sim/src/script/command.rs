@@ -61,7 +61,12 @@ pub(super) fn run(world: &mut World, command: &str) -> Answer {
 fn options(words: &mut Words<'_>, options: &mut Options) -> Result<(), Stop> {
     for (key, value) in words.options() {
         match key {
-            "election" => options.timing.election_ns = words::duration_ns(value)?,
+            "election" => {
+                let ns = words::duration_ns(value)?;
+                options.timing.election_ns = ns;
+                options.timing.election_max_ns = options.timing.election_max_ns.max(ns);
+            }
+            "election-max" => options.timing.election_max_ns = words::duration_ns(value)?,
             "heartbeat" => options.timing.heartbeat_ns = words::duration_ns(value)?,
             "lease" => options.timing.lease_ns = words::duration_ns(value)?,
             "guard" => options.timing.guard_ns = words::duration_ns(value)?,
@@ -78,7 +83,10 @@ fn options(words: &mut Words<'_>, options: &mut Options) -> Result<(), Stop> {
     }
     match options.timing.is_sound() {
         true => Ok(()),
-        false => unplayable("these durations do not fit: heartbeat < election, lease <= election"),
+        false => unplayable(
+            "these durations do not fit: heartbeat < election, \
+                            lease <= election <= election-max",
+        ),
     }
 }
 

@@ -186,6 +186,7 @@ fn fact(world: &World, id: NodeId, host: &Host, name: &str) -> Result<String, St
         "disk-log-length" => host.disk.entries.len().to_string(),
         "disk-term" => host.disk.hard.term.to_string(),
         "config" => raft.config().to_string(),
+        "patience-ms" => (raft.patience_ns() / 1_000_000).to_string(),
         "speaks" => yes(world.cluster.speakers().has(id)).to_owned(),
         "open" => yes(raft.is_open()).to_owned(),
         "takes" => yes(raft.takes_proposals()).to_owned(),

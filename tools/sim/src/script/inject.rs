@@ -9,7 +9,8 @@ use super::words::{self, Words};
 use super::world::World;
 use gavel_raft::memory::{Cargo, Entry, Envelope, Payload};
 use gavel_raft::{
-    Append, Body, ClusterGeneration, DiskId, Incarnation, Mark, Message, Progress, Run, Runs,
+    Append, Body, ClusterGeneration, DiskId, Incarnation, Mark, Message, NodeSet, Progress, Run,
+    Runs,
 };
 use gavel_types::{Index, Term};
 
@@ -92,6 +93,8 @@ fn body(kind: &str, words: &mut Words<'_>) -> Result<(Body, Vec<Term>), Stop> {
             commit: Index(options.number("commit")?),
             durable: Index(options.number_or("durable", 0)?),
             is_open: options.words.option("open").map(words::switch).transpose()?.unwrap_or(true),
+            barred: options.words.option("barred").map_or(Ok(NodeSet::EMPTY), words::nodes)?,
+            config: Index(options.number_or("config-at", 0)?),
         },
         "heartbeat-ack" => {
             let round = options.number("round")?;

@@ -78,10 +78,15 @@ pub(super) fn mark(word: &str) -> Result<Mark, Stop> {
     Ok(Mark { index: Index(index), term: Term(term) })
 }
 
-/// Terms of entries, as `1x3,2`: three of term 1, and one of term 2.
+/// Terms of entries, as `1x3,2`: three of term 1, and one of term 2; `3..9` is one of each.
 pub(super) fn terms(word: &str) -> Result<Vec<Term>, Stop> {
     let mut terms = Vec::new();
     for part in word.split(',').filter(|part| !part.is_empty()) {
+        if let Some((first, last)) = part.split_once("..") {
+            let (first, last) = (number(first)?, number(last)?);
+            terms.extend((first..=last.min(first.saturating_add(ENTRIES_MAX))).map(Term));
+            continue;
+        }
         let (term, count) = part.split_once('x').unwrap_or((part, "1"));
         let (term, count) = (number(term)?, number(count)?.min(ENTRIES_MAX));
         terms.extend((0..count).map(|_| Term(term)));
@@ -209,6 +214,8 @@ mod tests {
         assert_eq!(ppm("-900ppm"), Ok(-900));
         assert_eq!(links("1-2"), Ok(vec![(NodeId(1), NodeId(2)), (NodeId(2), NodeId(1))]));
         assert_eq!(nodes("3,1"), Ok(NodeSet::of(&[1, 3])));
+        let each = [1, 1, 2, 3, 4].map(Term).to_vec();
+        assert_eq!(terms("1x2,2..4"), Ok(each));
     }
 
     #[test]
