@@ -9,6 +9,7 @@
 //! Source: Raft 6; thesis chapter 4.
 
 use crate::limits::{MEMBERS_MAX, NODES_MAX};
+use crate::message::Progress;
 use crate::set::NodeSet;
 use gavel_types::{Index, NodeId};
 
@@ -165,6 +166,18 @@ impl Config {
         if self.outgoing.is_empty() { new } else { new.min(majority_value(self.outgoing, &value)) }
     }
 
+    /// How far a majority is, in memory and on disk, of each half if there are two.
+    #[must_use]
+    #[inline]
+    pub(crate) fn quorum_progress(&self, copy: impl Fn(NodeId) -> Progress) -> Progress {
+        let new = majority_progress(self.voters, &copy);
+        if self.outgoing.is_empty() {
+            return new;
+        }
+        let old = majority_progress(self.outgoing, &copy);
+        Progress { received: new.received.min(old.received), durable: new.durable.min(old.durable) }
+    }
+
     /// What comes after a change.
     ///
     /// # Errors
@@ -253,23 +266,56 @@ impl Config {
     }
 }
 
+/// Values, greatest first.
+struct Sorted {
+    values: [u64; MEMBERS_MAX],
+    len: usize,
+}
+
+impl Sorted {
+    #[inline]
+    fn new() -> Self {
+        Self { values: [0; MEMBERS_MAX], len: 0 }
+    }
+
+    /// By insertion: there are three or five of them.
+    #[inline]
+    fn insert(&mut self, value: u64) {
+        let mut place = self.len;
+        while place > 0 && self.values[place - 1] < value {
+            self.values[place] = self.values[place - 1];
+            place -= 1;
+        }
+        self.values[place] = value;
+        self.len += 1;
+    }
+
+    /// What more than half of them have reached.
+    #[inline]
+    fn of_majority(&self) -> u64 {
+        self.values[self.len / 2]
+    }
+}
+
 /// The greatest value that more than half of the voters have reached.
 #[inline]
 fn majority_value(voters: NodeSet, value: &impl Fn(NodeId) -> u64) -> u64 {
-    let mut sorted = [0_u64; MEMBERS_MAX];
-    let mut len = 0;
+    let mut sorted = Sorted::new();
     for node in voters.iter() {
-        // By insertion, greatest first: there are three or five of them.
-        let value = value(node);
-        let mut place = len;
-        while place > 0 && sorted[place - 1] < value {
-            sorted[place] = sorted[place - 1];
-            place -= 1;
-        }
-        sorted[place] = value;
-        len += 1;
+        sorted.insert(value(node));
     }
-    sorted[len / 2]
+    sorted.of_majority()
+}
+
+#[inline]
+fn majority_progress(voters: NodeSet, copy: &impl Fn(NodeId) -> Progress) -> Progress {
+    let (mut received, mut durable) = (Sorted::new(), Sorted::new());
+    for node in voters.iter() {
+        let copy = copy(node);
+        received.insert(copy.received.0);
+        durable.insert(copy.durable.0);
+    }
+    Progress { received: Index(received.of_majority()), durable: Index(durable.of_majority()) }
 }
 
 impl core::fmt::Display for Config {

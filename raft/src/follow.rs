@@ -7,7 +7,7 @@
 
 use crate::config::ConfigAt;
 use crate::limits::NUMBER_MAX;
-use crate::log::{LogPosition, Mark};
+use crate::log::{LogPosition, Mark, Run};
 use crate::message::{Append, Body, Message, Progress};
 use crate::peer::Holder;
 use crate::port::{Accept, Dropped, Output, Refusal, Restored, Role};
@@ -66,6 +66,12 @@ impl Raft {
         out: &mut Output,
     ) -> Result<(), Dropped> {
         let Append { prev, last, runs, commit } = *append;
+        if let Some(taken) = self.take_next(append, configs, out) {
+            self.verified = taken;
+            self.advance_commit(commit);
+            self.acknowledge(out);
+            return Ok(());
+        }
         let is_sound = prev.index <= last
             && last.0 <= NUMBER_MAX
             && runs.are_sound(prev.index.next(), last, prev.term, self.hard.term);
@@ -98,9 +104,6 @@ impl Raft {
         out: &mut Output,
     ) -> Result<Index, Dropped> {
         let last = append.last;
-        if let Some(taken) = self.take_next(append, configs, out) {
-            return Ok(taken);
-        }
         // Raft 5.3: only a conflict truncates. A stale, shorter append does not.
         let mut conflict = self.first_conflict(append);
         if errs!(self, TruncateOnMatch) && conflict.is_none() && last < self.log.last().index {
@@ -134,7 +137,8 @@ impl Raft {
         Ok(taken)
     }
 
-    /// The next entries of the term that the log ends in, as nearly all appends are.
+    /// The next entries of the term that the log ends in, as nearly all appends are: well formed,
+    /// and they fit.
     #[inline]
     fn take_next(
         &mut self,
@@ -144,8 +148,9 @@ impl Raft {
     ) -> Option<Index> {
         let keep = append.prev.index;
         let is_next = append.prev == self.log.last() && append.last > keep;
+        let is_next = is_next && append.last.0 <= NUMBER_MAX && configs.is_empty();
         match append.runs.as_slice() {
-            [run] if is_next && run.term == append.prev.term && configs.is_empty() => {
+            [run] if is_next && *run == (Run { first: keep.next(), term: append.prev.term }) => {
                 self.log.append(run.term, append.last);
                 let generation = self.log.generation();
                 out.accept = Some(Accept { keep, last: append.last, generation });
@@ -200,6 +205,7 @@ impl Raft {
             return;
         }
         match self.role {
+            Role::Leader if self.is_ahead_of_others() => {}
             Role::Leader => self.settle_commit(out),
             // SAFETY 1: the answer says nothing of what lies beyond the leader's own entries.
             _ if self.verified > Index(0) => self.acknowledge(out),

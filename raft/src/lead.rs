@@ -158,14 +158,21 @@ impl Raft {
     #[inline]
     pub(crate) fn send_to(&mut self, node: NodeId, out: &mut Output) {
         let last = self.log.last().index;
+        // Who has been sent everything is who most calls are for.
+        if self.has_all(node, last) || !self.is_replica(node) {
+            return;
+        }
         for _ in 0..APPENDS_PER_STEP {
-            // Who has been sent everything is who most calls are for.
-            let peer = &self.peers[usize::from(node.0)];
-            let has_all = peer.pace == Pace::Replicate && peer.next > last;
-            if has_all || !self.is_replica(node) || !self.send_one(node, out) {
+            if !self.send_one(node, out) || self.has_all(node, last) {
                 return;
             }
         }
+    }
+
+    #[inline]
+    fn has_all(&self, node: NodeId, last: Index) -> bool {
+        let peer = &self.peers[usize::from(node.0)];
+        peer.pace == Pace::Replicate && peer.next > last
     }
 
     fn is_replica(&self, node: NodeId) -> bool {
@@ -343,45 +350,22 @@ impl Raft {
         self.send_to(from, out);
     }
 
-    /// How far a node's copy reaches, by what counts.
-    #[inline]
-    fn copy_of(
-        &self,
-        node: NodeId,
-        own: Index,
-        peers: impl Fn(&crate::peer::Peer) -> Index,
-    ) -> u64 {
-        // SAFETY 6: witnesses hold no copy.
-        if self.config().witnesses.has(node) {
-            return if errs!(self, WitnessCounts) { self.log.last().index.0 } else { 0 };
-        }
-        if node == self.options.id {
-            return own.0;
-        }
-        peers(&self.peers[usize::from(node.0)]).0
-    }
-
     /// Raises `commit` and `held` as far as the copies allow.
     #[inline]
     pub(crate) fn settle_commit(&mut self, out: &mut Output) {
-        let durable = self.log.durable();
-        let (is_held, is_past) = self.reached();
-        if is_held {
-            self.settle_held();
+        let own = Progress { received: self.log.last().index, durable: self.log.durable() };
+        let reached = self.quorum_progress(own);
+        // SAFETY 6, Raft 5.4.2: only entries of its own term count, and those before them.
+        let own_first = self.lead.own_first;
+        let is_own = |index: Index| own_first > Index(0) && index >= own_first;
+        if reached.received > self.lead.held && is_own(reached.received) {
+            self.settle_held(reached.received, own.durable);
         }
-        let errs = errs!(self, HalfOfJoint) || errs!(self, LearnerCounts);
-        if !is_past && !errs && !errs!(self, WitnessCounts) {
-            return;
-        }
-        let mut quorum =
-            Index(self.config().quorum_value(|node| self.copy_of(node, durable, |p| p.durable)));
+        let mut quorum = reached.durable;
         if errs!(self, HalfOfJoint) || errs!(self, LearnerCounts) {
             quorum = self.false_quorum();
         }
-        // Raft 5.4.2: only entries of its own term are committed by counting copies.
-        let own_first = self.lead.own_first;
-        let is_own = own_first > Index(0) && quorum >= own_first;
-        if quorum > self.commit && (is_own || errs!(self, CommitOldTerm)) {
+        if quorum > self.commit && (is_own(quorum) || errs!(self, CommitOldTerm)) {
             self.commit = quorum;
             self.lead.commit_moved = self.now;
             self.on_committed(out);
@@ -389,49 +373,67 @@ impl Raft {
         }
     }
 
-    /// Whether a majority received more than what is held, and has more on disk than is committed:
-    /// cheaper than how far they reach, and mostly the answer is no.
+    /// True if nobody else has anything that is not decided yet, so that this node's own disk,
+    /// which is mostly there first, decides nothing either: cheaper than how far a majority is.
     #[inline]
-    fn reached(&self) -> (bool, bool) {
-        let config = self.config();
-        let (commit, held, id) = (self.commit, self.lead.held, self.options.id);
-        let (mut received, mut durable) = (NodeSet::EMPTY, NodeSet::EMPTY);
-        for node in config.all_voters().without(config.witnesses).iter() {
-            let peer = &self.peers[usize::from(node.0)];
-            let is_own = node == id;
-            received.put(node, is_own || peer.received > held);
-            durable.put(node, if is_own { self.log.durable() } else { peer.durable } > commit);
-        }
-        (config.is_quorum(received), config.is_quorum(durable))
+    pub(crate) fn is_ahead_of_others(&self) -> bool {
+        let decided = self.commit.min(self.lead.held);
+        let mut others = self.others(self.config().all_voters()).peekable();
+        others.peek().is_some()
+            && others.all(|node| self.peers[usize::from(node.0)].received <= decided)
     }
 
-    /// SAFETY 6: received by a majority and durable on one node, and of the leader's own term.
+    /// How far a majority is, in memory and on disk.
     #[inline]
-    fn settle_held(&mut self) {
-        let (last, own_first) = (self.log.last().index, self.lead.own_first);
-        let received =
-            Index(self.config().quorum_value(|node| self.copy_of(node, last, |p| p.received)));
-        let held = received.min(Index(self.durable_somewhere()));
-        if own_first > Index(0) && held >= own_first {
+    fn quorum_progress(&self, own: Progress) -> Progress {
+        let copy = |node: NodeId| {
+            // SAFETY 6: witnesses hold no copy.
+            if self.config().witnesses.has(node) {
+                return match errs!(self, WitnessCounts) {
+                    true => Progress { received: own.received, durable: own.received },
+                    false => Progress::default(),
+                };
+            }
+            if node == self.options.id {
+                return own;
+            }
+            let peer = &self.peers[usize::from(node.0)];
+            Progress { received: peer.received, durable: peer.durable }
+        };
+        self.config().quorum_progress(copy)
+    }
+
+    /// SAFETY 6: received by a majority and durable on one node.
+    #[inline]
+    fn settle_held(&mut self, received: Index, own_durable: Index) {
+        // The leader's own disk is one, and mostly there first.
+        let is_somewhere = own_durable >= received;
+        let held =
+            if is_somewhere { received } else { received.min(Index(self.durable_somewhere())) };
+        if held >= self.lead.own_first {
             self.lead.held = self.lead.held.max(held);
         }
     }
 
     fn durable_somewhere(&self) -> u64 {
-        let copies = self.config().replicas().iter();
-        let durable = self.log.durable();
-        copies.map(|node| self.copy_of(node, durable, |peer| peer.durable)).max().unwrap_or(0)
+        let durable = |node: NodeId| match node == self.options.id {
+            true => self.log.durable().0,
+            false => self.peers[usize::from(node.0)].durable.0,
+        };
+        self.config().replicas().iter().map(durable).max().unwrap_or(0)
     }
 
     /// Planted bugs: copies that are no majority.
     fn false_quorum(&self) -> Index {
-        let durable = self.log.durable();
         let mut config = *self.config();
         if errs!(self, LearnerCounts) {
             config.voters = config.members();
         }
         config.outgoing = NodeSet::EMPTY;
-        Index(config.quorum_value(|node| self.copy_of(node, durable, |peer| peer.durable)))
+        Index(config.quorum_value(|node| match node == self.options.id {
+            true => self.log.durable().0,
+            false => self.peers[usize::from(node.0)].durable.0,
+        }))
     }
 
     pub(crate) fn tick_leader(&mut self, out: &mut Output) {

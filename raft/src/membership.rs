@@ -131,14 +131,16 @@ impl Raft {
         }
     }
 
-    /// `commit` moved.
+    /// `commit` moved. Nearly always there is nothing to do.
+    #[inline]
     pub(crate) fn on_committed(&mut self, out: &mut Output) {
-        let at = self.config_at();
-        // Nearly always there is nothing to do.
-        if !at.config.is_joint() && !self.is_forced && self.is_voter() {
-            return;
+        if self.config().is_joint() || self.is_forced || !self.is_voter() {
+            self.go_on_with_change(out);
         }
-        let at = *at;
+    }
+
+    fn go_on_with_change(&mut self, out: &mut Output) {
+        let at = *self.config_at();
         let is_decided = at.index <= self.commit && self.commit >= self.lead.own_first;
         if !is_decided || self.cannot_change().is_some() {
             return;

@@ -93,6 +93,18 @@ impl Peer {
         usize::from(self.flight_len)
     }
 
+    /// True while a probe waits for its answer, so that nothing more is sent.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.pace == Pace::Probe && self.is_paused
+    }
+
+    /// The last entry of the snapshot that is on its way, if one is.
+    #[must_use]
+    pub fn awaited_snapshot(&self) -> Option<Index> {
+        (self.pace == Pace::Snapshot).then_some(self.snapshot)
+    }
+
     /// One more is in flight.
     ///
     /// # Panics

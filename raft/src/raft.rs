@@ -258,8 +258,7 @@ impl Raft {
         // A clock that jumps back stands still instead.
         self.now.boot = self.now.boot.max(now.boot);
         self.now.raw = self.now.raw.max(now.raw);
-        let is_promise = matches!(input, Input::HardDurable(_) | Input::Durable(_));
-        if self.hard.is_superseded && !is_promise {
+        if self.hard.is_superseded && !matches!(input, Input::HardDurable(_) | Input::Durable(_)) {
             out.refused = Some(Refusal::Superseded);
             return;
         }
@@ -380,6 +379,7 @@ impl Raft {
 
     /// True if this node votes, with this disk.
     #[must_use]
+    #[inline]
     pub fn is_voter(&self) -> bool {
         let config = self.config();
         config.all_voters().has(self.options.id) && config.disk_of(self.options.id) == self.disk

@@ -51,12 +51,6 @@ impl NodeSet {
         *self = self.or(Self::one(node));
     }
 
-    /// Adds a node that comes out of a set, if so.
-    #[inline]
-    pub(crate) fn put(&mut self, node: NodeId, is_in: bool) {
-        self.0 |= u32::from(is_in) << (node.0 & 31);
-    }
-
     /// Nodes in it.
     #[must_use]
     #[inline]

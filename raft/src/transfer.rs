@@ -42,8 +42,14 @@ impl Raft {
     }
 
     /// Thesis 3.10: once the successor has everything, it is to hold an election at once.
+    #[inline]
     pub(crate) fn try_handover(&mut self, out: &mut Output) {
-        let Some(handover) = self.lead.handover else { return };
+        if let Some(handover) = self.lead.handover {
+            self.hand_over(handover, out);
+        }
+    }
+
+    fn hand_over(&mut self, handover: Handover, out: &mut Output) {
         let last = self.log.last().index;
         let peer = &self.peers[usize::from(handover.to.0)];
         let is_drained = self.lead.own_first > Index(0) && self.commit == last;
