@@ -18,8 +18,7 @@ impl Book {
         asked: &NewOrder,
     ) -> Result<u8, OrderRejectReason> {
         let wish = self.wish(order, asked.stop_px, Qty(0), true);
-        self.check_wish(order, &wish)?;
-        let is_known = self.risk.account(order.account).is_some();
+        let is_known = self.check_wish(order, &wish)?;
         Ok(if is_known { flag::KNOWN } else { 0 })
     }
 
@@ -37,16 +36,20 @@ impl Book {
             Price::NULL
         };
         let wish = self.wish(new, stop_px, self.orders.open(slot), false);
-        self.check_wish(new, &wish).map_err(of_replace)
+        self.check_wish(new, &wish).map(|_| ()).map_err(of_replace)
     }
 
-    fn check_wish(&mut self, order: &Order, wish: &Wish) -> Result<(), OrderRejectReason> {
-        if order.account != Account(0) {
-            self.count_position(order.account, order.book, NIL);
-        }
-        self.risk.check(wish)
+    /// True if the order's account was named.
+    #[inline(always)]
+    fn check_wish(&mut self, order: &Order, wish: &Wish) -> Result<bool, OrderRejectReason> {
+        let Order { account, book, .. } = *order;
+        let of = if account == Account(0) { None } else { self.risk.account(account) };
+        let position = of.and_then(|of| self.position_of((account, of), book, NIL));
+        self.risk.check(wish, of, position)?;
+        Ok(of.is_some())
     }
 
+    #[inline(always)]
     fn wish(&self, order: &Order, stop_px: Price, replaced: Qty, is_new: bool) -> Wish {
         let book = &self.books[order.book as usize];
         let known = |price: Price| (price != Price::NULL).then_some(price);
@@ -58,7 +61,6 @@ impl Book {
         Wish {
             now: self.now,
             session: order.session,
-            account: order.account,
             is_new,
             is_symbol_killed: book.is_killed,
             likeness: Likeness {

@@ -37,8 +37,8 @@ impl Book {
 
     /// An order of an account that was named is live.
     pub(crate) fn count_enrolled(&mut self, slot: u32) {
-        self.count_live(slot, 1);
-        self.opened(slot, Qty(0), self.orders.open(slot));
+        let open = self.orders.open(slot);
+        self.count_live(slot, 1, (Qty(0), open));
     }
 
     /// What is known of few orders becomes known of one that is live.
@@ -78,8 +78,8 @@ impl Book {
 
     /// An order of an account that was named is live no more.
     pub(crate) fn discount(&mut self, slot: u32) {
-        self.opened(slot, self.orders.open(slot), Qty(0));
-        self.count_live(slot, -1);
+        let open = self.orders.open(slot);
+        self.count_live(slot, -1, (open, Qty(0)));
     }
 
     /// An order does not expire any more.
@@ -91,11 +91,12 @@ impl Book {
     }
 
     /// An order of an account that was named is live, or is no more.
-    fn count_live(&mut self, slot: u32, by: i32) {
-        let account = self.risk.account(self.orders.order(slot).account);
-        let account = account.expect("a known order's account was named");
+    fn count_live(&mut self, slot: u32, by: i32, (from, to): (Qty, Qty)) {
+        let Order { account, book, side, .. } = *self.orders.order(slot);
+        let account = self.risk.account(account).expect("a known order's account was named");
         let live = &mut self.risk.accounts[account as usize].1.live;
         *live = live.wrapping_add_signed(by);
+        self.risk.positions.opened(account, book, side, from, to);
     }
 
     /// There is more or less open of an order of an account that was named.

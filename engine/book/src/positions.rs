@@ -60,13 +60,11 @@ impl Positions {
         at
     }
 
-    fn get(&self, account: u32, book: u32) -> Option<&Position> {
-        self.list.get(self.places[self.seek(account, book)] as usize)
-    }
-
-    /// True if it is counted.
-    pub(crate) fn has(&self, account: u32, book: u32) -> bool {
-        self.get(account, book).is_some()
+    /// Its place in the list, if it is counted.
+    #[inline]
+    pub(crate) fn find(&self, account: u32, book: u32) -> Option<u32> {
+        let place = self.places[self.seek(account, book)];
+        (place != NONE).then_some(place)
     }
 
     /// True if no other can be counted.
@@ -74,19 +72,22 @@ impl Positions {
         self.list.len() == self.list.capacity()
     }
 
-    /// Begins to count a position.
+    /// Begins to count a position; its place.
     ///
     /// # Panics
     /// If it is counted, or there is no room: callers look first.
-    pub(crate) fn begin(&mut self, position: Position) {
+    pub(crate) fn begin(&mut self, position: Position) -> u32 {
         assert!(!self.is_full(), "room is looked for before");
         let at = self.seek(position.account, position.book);
         assert!(self.places[at] == NONE, "a position is counted once");
-        self.places[at] = self.list.len() as u32;
+        let place = self.list.len() as u32;
+        self.places[at] = place;
         self.list.push(position);
+        place
     }
 
     /// There is more or less open of an order.
+    #[inline]
     pub(crate) fn opened(&mut self, account: u32, book: u32, side: Side, from: Qty, to: Qty) {
         let at = self.seek(account, book);
         if let Some(position) = self.list.get_mut(self.places[at] as usize) {
@@ -95,10 +96,12 @@ impl Positions {
         }
     }
 
-    /// An order traded.
+    /// So much of an order traded, and is open no more.
+    #[inline]
     pub(crate) fn traded(&mut self, account: u32, book: u32, side: Side, qty: Qty) {
         let at = self.seek(account, book);
         if let Some(position) = self.list.get_mut(self.places[at] as usize) {
+            position.open[of(side)] -= qty.0;
             position.net += match side {
                 Side::Buy => i128::from(qty.0),
                 Side::Sell => -i128::from(qty.0),
@@ -106,10 +109,11 @@ impl Positions {
         }
     }
 
-    /// True if the position is counted, and cannot become larger than the limit by what is wished.
-    pub(crate) fn fits(&self, account: u32, wish: &Wish, limit: u64) -> bool {
+    /// True if the position cannot become larger than the limit by what is wished.
+    #[inline]
+    pub(crate) fn fits(&self, place: u32, wish: &Wish, limit: u64) -> bool {
         let likeness = &wish.likeness;
-        let Some(position) = self.get(account, likeness.symbol) else { return false };
+        let position = &self.list[place as usize];
         let net = position.net;
         let open = i128::from(position.open[of(likeness.side)]) - i128::from(wish.replaced.0);
         let held = match likeness.side {

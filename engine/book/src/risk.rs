@@ -106,20 +106,19 @@ impl Party {
         self.last = None;
     }
 
+    /// Units in the bucket by now. Whatever does not fit in 64 bits is more than full.
+    #[inline]
     fn units_at(&self, now: Nanos) -> u64 {
-        let gained = u128::from(now.since(self.filled_at)) * u128::from(self.limits.rate_per_s);
-        let full = u128::from(self.limits.rate_burst) * u128::from(TOKEN);
-        (u128::from(self.units) + gained).min(full) as u64
+        let gained = now.since(self.filled_at).saturating_mul(self.limits.rate_per_s.into());
+        let full = u64::from(self.limits.rate_burst) * TOKEN;
+        self.units.saturating_add(gained).min(full)
     }
 
-    fn has_token(&self, now: Nanos) -> bool {
-        self.limits.rate_per_s == 0 || self.units_at(now) >= TOKEN
-    }
-
-    /// What passed all checks.
-    fn pass(&mut self, wish: &Wish) {
+    /// What passed all checks; `units` are those that were in the bucket.
+    #[inline]
+    fn pass(&mut self, wish: &Wish, units: u64) {
         if self.limits.rate_per_s != 0 {
-            self.units = self.units_at(wish.now) - TOKEN;
+            self.units = units - TOKEN;
             self.filled_at = wish.now;
         }
         if wish.is_new && self.limits.duplicate_ms != 0 {
@@ -141,7 +140,6 @@ impl Party {
 pub(crate) struct Wish {
     pub(crate) now: Nanos,
     pub(crate) session: SessionSlot,
-    pub(crate) account: Account,
     /// A new order, not a replace.
     pub(crate) is_new: bool,
     pub(crate) is_symbol_killed: bool,
@@ -229,21 +227,30 @@ impl Risk {
     }
 
     /// Whether a wish may come true; if so it counts from here on.
-    pub(crate) fn check(&mut self, wish: &Wish) -> Result<(), OrderRejectReason> {
-        let place = self.account(wish.account);
+    ///
+    /// `place` is that of the order's account, if it was named; `position` that of what it holds in
+    /// the symbol, if that is counted.
+    #[inline(always)]
+    pub(crate) fn check(
+        &mut self,
+        wish: &Wish,
+        place: Option<u32>,
+        position: Option<u32>,
+    ) -> Result<(), OrderRejectReason> {
         let session = &self.sessions[wish.session.0 as usize];
         let account = place.map_or(&NOBODY, |place| &self.accounts[place as usize].1);
         let is_killed = self.is_venue_killed || wish.is_symbol_killed;
-        check_parties(is_killed, session, account, wish)?;
+        let units = [session.units_at(wish.now), account.units_at(wish.now)];
+        check_parties(is_killed, [session, account], units, wish)?;
         let limit = account.limits.position_max;
-        if let (Some(place), 1..) = (place, limit) {
-            let fits = self.positions.fits(place, wish, limit);
+        if limit != 0 {
+            let fits = position.is_some_and(|place| self.positions.fits(place, wish, limit));
             fits.then_some(()).ok_or(OrderRejectReason::RiskPosition)?;
         }
-        check_prices(session, account, wish)?;
-        self.sessions[wish.session.0 as usize].pass(wish);
+        check_prices([session, account], wish)?;
+        self.sessions[wish.session.0 as usize].pass(wish, units[0]);
         if let Some(place) = place {
-            self.accounts[place as usize].1.pass(wish);
+            self.accounts[place as usize].1.pass(wish, units[1]);
         }
         Ok(())
     }
@@ -257,38 +264,45 @@ impl Risk {
 }
 
 /// What concerns the parties and the size of what they want.
+#[inline(always)]
 fn check_parties(
     is_killed: bool,
-    session: &Party,
-    account: &Party,
+    both: [&Party; 2],
+    units: [u64; 2],
     wish: &Wish,
 ) -> Result<(), OrderRejectReason> {
     use OrderRejectReason as No;
-    let both = [session, account];
+    let [session, account] = both;
+    // Asked of both in any case: a second look costs less than a wrong guess.
+    let either = |holds: fn(&Party, &Wish) -> bool| holds(session, wish) | holds(account, wish);
     let refuse = |holds: bool, why| if holds { Err(why) } else { Ok(()) };
-    let within = |limit: u64, value: u128| limit == 0 || value <= u128::from(limit);
-    refuse(is_killed || both.iter().any(|party| party.is_killed), No::Killed)?;
-    refuse(both.iter().any(|party| !party.has_token(wish.now)), No::RiskRate)?;
-    let is_too_large = |party: &&Party| !within(party.limits.qty_max, wish.qty.0.into());
-    refuse(both.iter().any(is_too_large), No::RiskQty)?;
+    refuse(is_killed | session.is_killed | account.is_killed, No::Killed)?;
+    let lacks_token = |party: &Party, units| party.limits.rate_per_s != 0 && units < TOKEN;
+    refuse(lacks_token(session, units[0]) | lacks_token(account, units[1]), No::RiskRate)?;
+    refuse(either(|party, wish| is_above(wish.qty.0, party.limits.qty_max)), No::RiskQty)?;
     let qty = u128::from(wish.likeness.qty.0);
     let notional = wish.valued_at.map_or(0, |price| price.0 as u128 * qty);
-    let is_too_much = |party: &&Party| {
+    let is_too_much = |party: &Party| {
         let limit = u128::from(party.limits.notional_max);
         limit != 0 && notional > limit * wish.units
     };
-    refuse(both.iter().any(is_too_much), No::RiskNotional)?;
-    let is_full = |party: &Party, live: u32| {
-        wish.is_new && !within(party.limits.orders_max.into(), u128::from(live) + 1)
-    };
-    let full = is_full(session, wish.session_live) || is_full(account, account.live);
-    refuse(full, No::RiskOpenOrders)
+    refuse(is_too_much(session) | is_too_much(account), No::RiskNotional)?;
+    let is_full = |party: &Party, live: u32| is_above(u64::from(live) + 1, party.limits.orders_max);
+    let full = is_full(session, wish.session_live) | is_full(account, account.live);
+    refuse(wish.is_new && full, No::RiskOpenOrders)
+}
+
+/// True if there is a limit, and a value is above it.
+#[inline]
+fn is_above(value: u64, limit: impl Into<u64>) -> bool {
+    let limit = limit.into();
+    limit != 0 && value > limit
 }
 
 /// What concerns prices, and what was asked for before.
-fn check_prices(session: &Party, account: &Party, wish: &Wish) -> Result<(), OrderRejectReason> {
+#[inline(always)]
+fn check_prices(both: [&Party; 2], wish: &Wish) -> Result<(), OrderRejectReason> {
     use OrderRejectReason as No;
-    let both = [session, account];
     let price = wish.likeness.price;
     let is_far = |party: &&Party| {
         let collar = party.limits.collar as u64;

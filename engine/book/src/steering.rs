@@ -147,10 +147,28 @@ impl Book {
     /// Begins to count what an account holds in a symbol, if it was named, is not counted, and
     /// there is room. `aggressor` is an order that is at no level, NIL if there is none.
     pub(crate) fn count_position(&mut self, account: Account, place: u32, aggressor: u32) {
-        let Some(of) = self.risk.account(account) else { return };
-        if self.risk.positions.has(of, place) || self.risk.positions.is_full() {
-            return;
+        if let Some(of) = self.risk.account(account) {
+            self.position_of((account, of), place, aggressor);
         }
+    }
+
+    /// The same of an account by its place: where its position in the symbol is counted, if it is.
+    #[inline]
+    pub(crate) fn position_of(
+        &mut self,
+        (account, of): (Account, u32),
+        place: u32,
+        aggressor: u32,
+    ) -> Option<u32> {
+        let known = self.risk.positions.find(of, place);
+        if known.is_some() || self.risk.positions.is_full() {
+            return known;
+        }
+        Some(self.begin_position((account, of), place, aggressor))
+    }
+
+    #[cold]
+    fn begin_position(&mut self, (account, of): (Account, u32), place: u32, aggressor: u32) -> u32 {
         let mut open = [0; 2];
         let mut add = |slot| {
             let order = self.orders.order(slot);
@@ -162,7 +180,7 @@ impl Book {
         if aggressor != NIL {
             add(aggressor);
         }
-        self.risk.positions.begin(Position { account: of, book: place, net: 0, open });
+        self.risk.positions.begin(Position { account: of, book: place, net: 0, open })
     }
 
     /// Two orders are about to trade: what their accounts hold is counted from here on. `aggressor`
@@ -187,12 +205,9 @@ impl Book {
 
     /// An order of an account that was named traded so much; what is left of it is known already.
     pub(crate) fn count_trade(&mut self, slot: u32, qty: Qty) {
-        let order = *self.orders.order(slot);
-        let left = self.orders.open(slot);
-        self.opened(slot, Qty(left.0 + qty.0), left);
-        if let Some(account) = self.risk.account(order.account) {
-            self.risk.positions.traded(account, order.book, order.side, qty);
-        }
+        let Order { account, book, side, .. } = *self.orders.order(slot);
+        let account = self.risk.account(account).expect("a known order's account was named");
+        self.risk.positions.traded(account, book, side, qty);
     }
 
     pub(crate) fn kill(

@@ -55,6 +55,8 @@ pub(crate) struct Rules {
     pub(crate) stp: StpInstruction,
     pub(crate) protection: i64,
     per_tick: Divisor,
+    /// Ten to the scale.
+    units: u64,
 }
 
 impl Rules {
@@ -80,6 +82,7 @@ impl Rules {
             stp: asked.stp,
             protection: asked.protection.0,
             per_tick: Divisor::new(asked.tick.0 as u64),
+            units: 10_u64.pow(asked.qty_scale.into()),
         })
     }
 
@@ -140,8 +143,9 @@ impl Rules {
     }
 
     /// Ten to the scale: what an amount of money is multiplied by to be price * quantity.
+    #[inline]
     pub(crate) fn units(&self) -> u128 {
-        10_u128.pow(self.qty_scale.into())
+        self.units.into()
     }
 }
 

@@ -69,7 +69,8 @@ fn begin(book: &mut Book, row: &PositionRow) -> Result<(), BadState> {
     let is_known = (row.account as usize) < book.risk.accounts.len()
         && (row.place as usize) < book.books.len();
     let positions = &mut book.risk.positions;
-    let is_new = is_known && !positions.has(row.account, row.place) && !positions.is_full();
+    let is_new =
+        is_known && positions.find(row.account, row.place).is_none() && !positions.is_full();
     check(is_new, "a position is nobody's, or one too many")?;
     let net = i128::from(row.net_high) << 64 | i128::from(row.net_low);
     check(net.unsigned_abs() <= NET_MAX, "a position is beyond reach")?;
