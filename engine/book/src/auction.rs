@@ -13,6 +13,7 @@ use crate::book::Book;
 use crate::orders::{NIL, flag};
 use crate::reports::{Aggressor, Emit, Match};
 use crate::symbol::{ASKS, BIDS};
+use core::cmp::Ordering;
 use gavel_contract::Outbox;
 use gavel_types::{Event, EventKind, Price, Qty};
 
@@ -30,6 +31,11 @@ impl Auction {
     /// What trades.
     pub(crate) fn volume(&self) -> u64 {
         self.demand.min(self.supply)
+    }
+
+    /// Which side is left over at the price: bids (greater), asks (less) or neither.
+    fn surplus(&self) -> Ordering {
+        self.demand.cmp(&self.supply)
     }
 
     /// What is left over at the price.
@@ -100,15 +106,27 @@ impl Book {
     fn is_better(&self, place: u32, lower: &Auction, higher: &Auction) -> bool {
         let book = &self.books[place as usize];
         let gain = (lower.volume(), higher.imbalance()).cmp(&(higher.volume(), lower.imbalance()));
-        gain.then_with(|| match book.reference_first() {
-            // Nearer; of two equally near the higher.
-            Some(market) => {
-                let far = |auction: &Auction| book.rules.price(auction.ticks).0.abs_diff(market.0);
-                far(higher).cmp(&far(lower))
+        let surplus = if self.conventions.surplus_before_reference {
+            // As much is left over at both, of one side or of either: bids at the lower then.
+            match (lower.surplus(), higher.surplus()) {
+                (Ordering::Greater, Ordering::Greater) => Ordering::Less,
+                (Ordering::Less, Ordering::Less) => Ordering::Greater,
+                _ => Ordering::Equal,
             }
-            None => core::cmp::Ordering::Greater,
-        })
-        .is_gt()
+        } else {
+            Ordering::Equal
+        };
+        gain.then(surplus)
+            .then_with(|| match book.reference_first() {
+                // Nearer; of two equally near the higher.
+                Some(market) => {
+                    let far =
+                        |auction: &Auction| book.rules.price(auction.ticks).0.abs_diff(market.0);
+                    far(higher).cmp(&far(lower))
+                }
+                None => Ordering::Greater,
+            })
+            .is_gt()
     }
 
     /// The first level from one on that an auction sees, and what it sees there.

@@ -78,6 +78,7 @@ section!(Conventions {
     refuse_stop_beyond_last: bool = false,
     market_rest_rests: bool = false,
     post_only_on_entry_only: bool = false,
+    surplus_before_reference: bool = false,
 });
 section!(
     /// The whole file. `symbol` is filled from default.toml if the file names none.

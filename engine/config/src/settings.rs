@@ -458,6 +458,7 @@ fn conventions(raw: &RawConventions) -> Conventions {
         refuse_stop_beyond_last: raw.refuse_stop_beyond_last,
         market_rest_rests: raw.market_rest_rests,
         post_only_on_entry_only: raw.post_only_on_entry_only,
+        surplus_before_reference: raw.surplus_before_reference,
     }
 }
 

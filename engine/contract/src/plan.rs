@@ -53,6 +53,10 @@ pub struct Conventions {
     pub market_rest_rests: bool,
     /// A post-only order that is replaced may trade; else a replace that would trade is refused.
     pub post_only_on_entry_only: bool,
+    /// Of prices at which an auction trades as much and leaves as much over, the surplus decides:
+    /// the highest if only bids are left over, the lowest if only asks are; else the reference
+    /// alone.
+    pub surplus_before_reference: bool,
 }
 
 /// Sizes of the machine.

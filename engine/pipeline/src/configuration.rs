@@ -65,6 +65,7 @@ fn bits(conventions: &Conventions) -> u64 {
         refuse_stop_beyond_last,
         market_rest_rests,
         post_only_on_entry_only,
+        surplus_before_reference,
     } = *conventions;
     let places = [
         refuse_replace_to_filled,
@@ -74,6 +75,7 @@ fn bits(conventions: &Conventions) -> u64 {
         refuse_stop_beyond_last,
         market_rest_rests,
         post_only_on_entry_only,
+        surplus_before_reference,
     ];
     places.iter().enumerate().fold(0, |bits, (place, is_set)| bits | u64::from(*is_set) << place)
 }
@@ -124,7 +126,7 @@ mod tests {
     #[test]
     fn every_number_that_answers_depend_on_is_in_the_digest() {
         type Change = fn(&mut BookPlan);
-        let changes: [Change; 23] = [
+        let changes: [Change; 24] = [
             |_| {},
             |book| book.orders_max += 1,
             |book| book.levels_max += 1,
@@ -139,6 +141,7 @@ mod tests {
             |book| book.conventions.refuse_stop_beyond_last = true,
             |book| book.conventions.market_rest_rests = true,
             |book| book.conventions.post_only_on_entry_only = true,
+            |book| book.conventions.surplus_before_reference = true,
             |book| book.symbols[0].qty_scale = 8,
             |book| book.symbols[1].qty_scale = 8,
             |book| book.symbols[0].stp = StpInstruction::Decrement,

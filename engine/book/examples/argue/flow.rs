@@ -77,6 +77,7 @@ pub(crate) fn plan(dice: &mut Dice) -> BookPlan {
         refuse_stop_beyond_last: flip(),
         market_rest_rests: flip(),
         post_only_on_entry_only: flip(),
+        surplus_before_reference: flip(),
     };
     // Sweeps that pause and long rows need many orders.
     let orders_max = 20 + dice.below(60) as u32 + if dice.one_in(3) { 500 } else { 0 };

@@ -33,16 +33,23 @@ impl ReferenceBook {
         };
         let chosen = prices.into_iter().map(|price| {
             let (demand, supply) = (open_of(Side::Buy, price), open_of(Side::Sell, price));
-            // The nearest to what is known, and of two the higher; else the lowest.
-            let preferred = match anchor {
-                Some(anchor) => (anchor.0.abs_diff(price.0), Reverse(price)),
-                None => (price.0.unsigned_abs(), Reverse(price)),
-            };
-            let volume = demand.min(supply);
-            (Reverse(volume), demand.abs_diff(supply), preferred, price)
+            (Reverse(demand.min(supply)), demand.abs_diff(supply), demand > supply, price)
         });
-        let (Reverse(volume), _, _, price) = chosen.min()?;
-        (volume > 0).then_some(price)
+        let chosen: Vec<_> = chosen.collect();
+        let (Reverse(volume), left, _, _) = *chosen.iter().min()?;
+        // "As much trades and as little is left over": bids if the third is true.
+        let tied = chosen.iter().filter(|of| (of.0, of.1) == (Reverse(volume), left));
+        let tied: Vec<(bool, Price)> = tied.map(|of| (of.2, of.3)).collect();
+        let bids = || tied.iter().filter(|of| of.0).map(|of| of.1);
+        let asks = || tied.iter().filter(|of| !of.0).map(|of| of.1);
+        let decides = self.plan.conventions.surplus_before_reference && left > 0;
+        let price = if decides {
+            // "The highest if only bids are, the lowest if only asks are", else one of these two.
+            nearest(bids().max().into_iter().chain(asks().min()), anchor)
+        } else {
+            nearest(bids().chain(asks()), anchor)
+        };
+        price.filter(|_| volume > 0)
     }
 
     /// Places of the first bid and the first ask that trade at this price.
@@ -79,6 +86,14 @@ impl ReferenceBook {
             }
         }
     }
+}
+
+/// The nearest to what is known, and of two the higher; else the lowest.
+fn nearest(prices: impl Iterator<Item = Price>, anchor: Option<Price>) -> Option<Price> {
+    prices.min_by_key(|&price| match anchor {
+        Some(anchor) => (anchor.0.abs_diff(price.0), Reverse(price)),
+        None => (price.0.unsigned_abs(), Reverse(price)),
+    })
 }
 
 /// "All orders but all-or-none ones"; stop orders are in no book.

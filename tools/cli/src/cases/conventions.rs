@@ -87,6 +87,14 @@ pub(super) const TABLE: &[Convention] = &[
         instead: "it trades: post-only counts when an order comes in",
         field: |of| &mut of.post_only_on_entry_only,
     },
+    Convention {
+        option: "surplus_before_reference",
+        choice: "where an auction may choose among prices it takes the nearest to the reference",
+        why: "the least of a jump; what is left over says nothing of how far prices may go",
+        instead: "as at Xetra and LSE: the highest of them if bids are left over, the lowest if \
+            asks are",
+        field: |of| &mut of.surplus_before_reference,
+    },
 ];
 
 /// The option whose choice a replace to nothing depends on.
@@ -137,8 +145,9 @@ mod tests {
             refuse_stop_beyond_last: _,
             market_rest_rests: _,
             post_only_on_entry_only: _,
+            surplus_before_reference: _,
         } = Conventions::default();
-        assert_eq!(TABLE.len(), 7);
+        assert_eq!(TABLE.len(), 8);
         let all = TABLE.iter().fold(Conventions::default(), |all, one| one.turned(all));
         let text = format!("{all:?}");
         for one in TABLE {

@@ -118,7 +118,7 @@ fn what_cannot_be_read_could_not_run() {
 fn the_conventions_are_listed() {
     let dir = place();
     let (status, listed) = gavel_json(dir.path(), &["cases", "--list"]);
-    assert_eq!((status, listed["conventions"].as_array().map(Vec::len)), (0, Some(7)));
+    assert_eq!((status, listed["conventions"].as_array().map(Vec::len)), (0, Some(8)));
     let output = gavel(dir.path(), &["cases", "--list"]);
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("iceberg_keeps_place") && said.contains("Gavel:"), "{said}");

@@ -326,6 +326,7 @@ fn noise_leaves_a_sound_book() {
                 refuse_stop_beyond_last: bit(4),
                 market_rest_rests: bit(5),
                 post_only_on_entry_only: bit(0),
+                surplus_before_reference: bit(1),
             },
             ..BookPlan::for_orders(50)
         };

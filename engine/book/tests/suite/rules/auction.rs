@@ -80,6 +80,32 @@ fn or_to_the_last_trade<M: Subject>() {
     assert_eq!(uncross(&mut desk, &orders, None), (101, 10));
 }
 
+fn the_surplus_may_decide_before_the_reference<M: Subject>() {
+    let conventions = Conventions { surplus_before_reference: true, ..Conventions::default() };
+    let price = |orders: &[NewOrder], reference, surplus: i64| {
+        let with = uncross(&mut Desk::<M>::with(conventions), orders, reference);
+        assert_eq!(with, (surplus, 10), "{reference:?}");
+        uncross(&mut Desk::<M>::new(), orders, reference).0
+    };
+    // Everything from 100 to 104 trades 10 and leaves 5 bids over: the highest.
+    let bids = [buy(0, 15, 104), sell(0, 10, 100)];
+    assert_eq!(price(&bids, Some(101), 104), 101);
+    assert_eq!(price(&bids, Some(90), 104), 100);
+    assert_eq!(price(&bids, None, 104), 100);
+    // Or 5 asks: the lowest.
+    let asks = [buy(0, 10, 104), sell(0, 15, 100)];
+    assert_eq!(price(&asks, Some(103), 100), 103);
+    assert_eq!(price(&asks, Some(999), 100), 104);
+    // Bids up to 101 and asks from 103 on, as many: the reference chooses from these two.
+    let both = [buy(0, 10, 104), buy(0, 5, 101), sell(0, 10, 100), sell(0, 5, 103)];
+    assert_eq!(price(&both, Some(100), 101), 100);
+    assert_eq!(price(&both, Some(999), 103), 104);
+    // Nobody is left over: the reference alone.
+    let none = [buy(0, 10, 104), sell(0, 10, 100)];
+    assert_eq!(price(&none, Some(103), 103), 103);
+    assert_eq!(price(&none, None, 100), 100);
+}
+
 fn nothing_trades_if_nothing_crosses<M: Subject>() {
     let orders = [buy(0, 10, 100), sell(0, 10, 101)];
     assert_eq!(uncross(&mut Desk::<M>::new(), &orders, Some(100)), (0, 0));
@@ -158,6 +184,7 @@ examples!(
     then_the_least_is_left_over,
     then_the_nearest_to_the_reference,
     or_to_the_last_trade,
+    the_surplus_may_decide_before_the_reference,
     nothing_trades_if_nothing_crosses,
     pairs_go_by_price_then_time,
     an_iceberg_takes_part_whole_and_displays_anew_in_its_place,
