@@ -94,6 +94,9 @@ impl Book {
         } else {
             self.decrease(slot, asked.by, emit);
             emit.replaced(self.counters.exec(), self.shown(slot), order.cl_ord_id);
+            if order.is(flag::ALL_OR_NONE) && self.is_continuous(order.book) {
+                return self.try_again(slot);
+            }
         }
         self.after(order.book, emit)
     }

@@ -30,6 +30,8 @@ pub(crate) struct Leaving {
     stage: Stage,
     /// Day orders that expired so far.
     expired: u64,
+    /// Trading is continuous from here on, and was not before.
+    begins: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,12 +67,15 @@ impl Book {
         if asked.reference != Price::NULL {
             book.reference = asked.reference;
         }
+        let continuous = TradingPhase::Continuous;
+        let begins = asked.phase == continuous && book.phase != continuous;
         let uncrosses = book.phase.is_collecting() && !asked.phase.is_collecting();
         let stage = match self.auction(place) {
             Some(auction) if uncrosses => Stage::Uncross(Uncross::at(auction.ticks)),
             _ => Stage::Move,
         };
-        self.then(Task::Leaving(Leaving { place, to: asked.phase, steered, stage, expired: 0 }))
+        let (to, expired) = (asked.phase, 0);
+        self.then(Task::Leaving(Leaving { place, to, steered, stage, expired, begins }))
     }
 
     /// Goes on with the way to another phase.
@@ -101,6 +106,9 @@ impl Book {
                 Stage::DayEnd { ladder, at } => self.end_day(&mut leaving, ladder, at, emit),
                 Stage::Answer => {
                     emit.steered(leaving.steered, SteeringResult::Done, leaving.expired);
+                    if leaving.begins && self.books[place as usize].all_or_none > 0 {
+                        return self.give_all_a_chance(place);
+                    }
                     return self.after(place, emit);
                 }
             };

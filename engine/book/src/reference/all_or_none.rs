@@ -80,7 +80,22 @@ impl ReferenceBook {
         let others = self.resting(symbol, side.opposite()).into_iter().map(|at| &self.live[at]);
         let waiting = others.filter(|o| o.is_all_or_none() && o.reaches(price));
         let ids: Vec<OrderId> = waiting.map(|o| o.id).take(CHANCES_MAX).collect();
-        for id in ids {
+        self.try_again(&ids);
+    }
+
+    /// Trading begins: bids that reach the best ask, then asks that reach the best bid.
+    pub(super) fn give_all_a_chance(&mut self, symbol: SymbolId) {
+        for side in [Side::Buy, Side::Sell] {
+            let other = side.opposite();
+            if let Some(best) = self.best(symbol, other) {
+                self.second_chance(symbol, other, best);
+            }
+        }
+    }
+
+    /// Each of these, if it finds its partners now.
+    pub(super) fn try_again(&mut self, ids: &[OrderId]) {
+        for &id in ids {
             // Its partners are on the other side: where it stands meanwhile makes no difference.
             let at = self.place(id);
             if let Some(gifts) = self.partners(&self.live[at]) {

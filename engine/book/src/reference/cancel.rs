@@ -61,6 +61,9 @@ impl ReferenceBook {
         self.live[at].shrink(by);
         let order = self.live[at].clone();
         self.replaced(&order, order.cl_ord_id);
+        if order.is_all_or_none() && self.symbol(order.symbol).is_continuous() {
+            self.try_again(&[order.id]);
+        }
     }
 
     /// Place of the order that the request means; refuses the request if there is none.

@@ -8,16 +8,21 @@ use gavel_types::{CommandKind, Price, SessionSlot, SetPhase, SteeringResult, Tra
 
 impl ReferenceBook {
     pub(super) fn set_phase(&mut self, session: SessionSlot, asked: &SetPhase) {
-        let mut affected = 0;
+        let (mut affected, mut begins) = (0, false);
         let result = if !self.symbols.contains_key(&asked.symbol) {
             SteeringResult::UnknownSymbol
         } else if asked.reference < Price(1) {
             SteeringResult::ValueIncorrect
         } else {
+            let was_continuous = self.symbol(asked.symbol).is_continuous();
             affected = self.move_to_phase(asked);
+            begins = !was_continuous && self.symbol(asked.symbol).is_continuous();
             SteeringResult::Done
         };
         self.steered(session, asked.request_id, CommandKind::SetPhase, (result, affected));
+        if begins {
+            self.give_all_a_chance(asked.symbol);
+        }
     }
 
     /// Returns how many orders expired.

@@ -165,6 +165,70 @@ fn an_order_that_rests_gives_a_second_chance<M: Subject>() {
     assert_eq!(desk.live(), ["C1 buy 1+0@100"]);
 }
 
+fn one_that_is_reduced_tries_again<M: Subject>() {
+    let reduced = |by| ReduceOrder {
+        cl_ord_id: ClOrdId(9),
+        orig_cl_ord_id: ClOrdId(1),
+        order_id: OrderId(0),
+        by: Qty(by),
+        symbol: SymbolId(1),
+        side: Side::Buy,
+        reserved: [0; 3],
+    };
+    let mut desk = Desk::<M>::new();
+    desk.rest(&[(A, sell(1, 7, 100)), (C, whole(buy(1, 10, 101))), (C, whole(buy(2, 9, 101)))]);
+    assert_eq!(desk.reduce(C, reduced(2)), ["C replaced 1 8@101 was 1 left 8"]);
+    // Still too much: it is where it was.
+    assert_eq!(desk.live(), ["C1 buy 8+0@101", "C2 buy 9+0@101", "A1 sell 7+0@100"]);
+    assert_eq!(
+        desk.reduce(C, reduced(2)),
+        ["C replaced 1 6@101 was 1 left 6", "C trade 1 6@100 left 0 Y", "A trade 1 6@100 left 1 N",]
+    );
+    // Not while nothing trades.
+    let mut desk = Desk::<M>::new();
+    desk.rest(&[(A, sell(1, 7, 100)), (C, whole(buy(1, 10, 101)))]);
+    desk.phase(TradingPhase::Halt, None);
+    assert_eq!(desk.reduce(C, reduced(4)), ["C replaced 1 6@101 was 1 left 6"]);
+    assert_eq!(
+        desk.phase(TradingPhase::Continuous, None),
+        ["J steered Done 0", "C trade 1 6@100 left 0 Y", "A trade 1 6@100 left 1 N"]
+    );
+}
+
+fn all_get_a_chance_when_trading_begins<M: Subject>() {
+    let mut desk = Desk::<M>::new();
+    desk.rest(&[(A, whole(buy(1, 8, 103))), (A, whole(buy(2, 5, 104)))]);
+    desk.phase(TradingPhase::PreOpen, None);
+    desk.rest(&[(B, sell(1, 9, 102)), (B, sell(2, 4, 105)), (C, buy(1, 4, 101))]);
+    // 5 go to the better bid; the other would need 8.
+    assert_eq!(
+        desk.phase(TradingPhase::Continuous, None),
+        ["J steered Done 0", "A trade 2 5@102 left 0 Y", "B trade 1 5@102 left 4 N"]
+    );
+    assert_eq!(
+        desk.live(),
+        ["A1 buy 8+0@103", "C1 buy 4+0@101", "B1 sell 4+0@102", "B2 sell 4+0@105"]
+    );
+    // Asks as well, and then their trades elect stops.
+    desk.rest(&[(B, whole(sell(3, 4, 106)))]);
+    desk.phase(TradingPhase::PreOpen, None);
+    desk.rest(&[(C, buy(2, 12, 107)), (C, stop(buy(3, 1, 0), 107))]);
+    assert_eq!(
+        desk.phase(TradingPhase::Continuous, None),
+        [
+            "C trade 2 4@105 left 8 N",
+            "B trade 1 4@105 left 0 N",
+            "C trade 2 4@105 left 4 N",
+            "B trade 2 4@105 left 0 N",
+            "J steered Done 0",
+            "B trade 3 4@107 left 0 Y",
+            "C trade 2 4@107 left 0 N",
+            "C triggered 3 1@mkt",
+            "C canceled 3 NoLiquidity",
+        ]
+    );
+}
+
 fn second_chances_go_by_price_then_time<M: Subject>() {
     let mut desk = Desk::<M>::new();
     desk.rest(&[(A, whole(sell(1, 8, 100))), (A, whole(sell(2, 8, 99)))]);
@@ -343,6 +407,8 @@ examples!(
     its_owners_orders_are_passed_over,
     prices_outside_the_dynamic_band_are_passed_over,
     an_order_that_rests_gives_a_second_chance,
+    one_that_is_reduced_tries_again,
+    all_get_a_chance_when_trading_begins,
     second_chances_go_by_price_then_time,
     several_second_chances_may_be_taken,
     a_whole_order_that_rests_gives_one_too,
