@@ -7,11 +7,14 @@
 //! Limits: what a case can say and the machine cannot stands at the functions below.
 //! Not here: reports (events.rs).
 
-use super::parse::{CaseSide, CaseStp, CaseTif, Command as Asked, NewCase};
+mod steering;
+
+use super::parse::{AmendCase, CaseSide, CaseStp, CaseTif, Command as Asked, NewCase};
+use gavel_contract::SymbolSpec;
 use gavel_types::{
-    Account, BandAction, CancelOrder, ClOrdId, Command, Index, LogRecord, Nanos, NewOrder, OrdType,
-    OrderId, Price, Qty, ReduceOrder, ReplaceOrder, SeqNo, SessionSlot, SetBands, SetPhase, Side,
-    Stamp, StpInstruction, SymbolId, Term, TimeInForce, TradingPhase, exec_inst,
+    Account, CancelOrder, ClOrdId, Command, Index, LogRecord, Nanos, NewOrder, OrdType, OrderId,
+    Price, Qty, ReduceOrder, ReplaceOrder, SeqNo, SessionSlot, Side, Stamp, StpInstruction,
+    SymbolId, Term, TimeInForce, TradingPhase, exec_inst,
 };
 use std::collections::HashMap;
 
@@ -22,7 +25,7 @@ pub(super) const PRICE_MIN: Price = Price(1);
 /// Highest price of it.
 pub(super) const PRICE_MAX: Price = Price(i64::MAX - 1);
 
-/// Whoever halts trading and sets bands.
+/// Whoever steers the venue.
 const STEERING: SessionSlot = SessionSlot(0);
 
 /// One live order.
@@ -45,8 +48,12 @@ impl Live {
 }
 
 /// What the adapter knows of the orders, from what it asked for and the reports.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Adapter {
+    /// The symbol as it is.
+    pub(super) spec: SymbolSpec,
+    /// What the last command would make of it.
+    pub(super) defining: Option<SymbolSpec>,
     /// Account of each session, from slot 1 on.
     accounts: Vec<u32>,
     pub(super) live: HashMap<u64, Live>,
@@ -62,15 +69,21 @@ struct Named {
 }
 
 impl Adapter {
+    pub(super) fn new(spec: SymbolSpec) -> Self {
+        let (accounts, live) = (Vec::new(), HashMap::new());
+        let stamp = Stamp::default();
+        Self { spec, defining: None, accounts, live, entering: None, stamp }
+    }
+
     /// The symbol trades from here on.
     pub(super) fn opening(&mut self) -> LogRecord {
-        let command = phase(TradingPhase::Continuous);
+        let command = steering::phase(TradingPhase::Continuous, None);
         self.stamped(command)
     }
 
     /// The record that a command becomes.
     pub(super) fn record(&mut self, asked: &Asked) -> LogRecord {
-        self.entering = None;
+        (self.entering, self.defining) = (None, None);
         let command = match *asked {
             Asked::New(ref new) => self.new_order(new),
             Asked::Budget { id, side, qty, budget, account } => {
@@ -94,14 +107,14 @@ impl Adapter {
                 self.stamp.time = self.stamp.time.max(Nanos(time));
                 Command::tick()
             }
-            Asked::Halt(true) => phase(TradingPhase::Halt),
-            Asked::Halt(false) => phase(TradingPhase::Continuous),
-            Asked::Band { low, high } => bands(low, high),
+            Asked::Amend(ref amend) => self.amend(amend),
+            Asked::Steer(ref steering) => self.steer(steering),
         };
         self.stamped(command)
     }
 
     fn new_order(&mut self, new: &NewCase) -> Command {
+        let new = &self.without_what_means_nothing(new);
         let (ord_type, price) = type_and_price(new);
         let time_in_force = time_in_force(new);
         let session = self.sender(new.id, new.account);
@@ -110,7 +123,7 @@ impl Adapter {
             cl_ord_id: ClOrdId(new.id),
             price,
             qty: quantity(new.qty),
-            min_qty: Qty(0),
+            min_qty: quantity(new.min.unwrap_or(0)),
             display_qty: quantity(new.show.unwrap_or(0)),
             stop_px: new.stop.map_or(Price::NULL, Price),
             expire_time: Nanos(new.expires.unwrap_or(0)),
@@ -125,6 +138,7 @@ impl Adapter {
                 Some(CaseStp::Oldest) => StpInstruction::CancelResting,
                 Some(CaseStp::Newest) => StpInstruction::CancelAggressor,
                 Some(CaseStp::Both) => StpInstruction::CancelBoth,
+                Some(CaseStp::Decrement) => StpInstruction::Decrement,
             },
             exec_inst: exec_inst(new),
             reserved: [0; 3],
@@ -133,6 +147,25 @@ impl Adapter {
         self.entering =
             Some(Live { session, side, time_in_force, ord_type, open: order.qty.0, filled: 0 });
         Command::new_order(session, SeqNo(0), &order)
+    }
+
+    /// To a case, what never rests has nothing to show, and what never waits no time to end at. (One
+    /// that is too late is sent as one that waits: it is refused as late.)
+    fn without_what_means_nothing(&self, new: &NewCase) -> NewCase {
+        let mut new = new.clone();
+        let is_immediate = matches!(new.tif, CaseTif::Ioc | CaseTif::Fok);
+        if is_immediate || new.price.is_none() {
+            new.show = None;
+        }
+        let waits_for_all = new.is_all_or_none && !is_immediate;
+        if new.stop.is_none() && (is_immediate || new.price.is_none() && !waits_for_all) {
+            new.expires = new.expires.filter(|&time| time <= self.stamp.time.0);
+            if new.expires.is_some() {
+                new.tif = CaseTif::Gtc;
+                new.price = new.price.or(Some(furthest(new.side).0));
+            }
+        }
+        new
     }
 
     /// A budget of 0 is none to the machine, so the smallest is 1: what a buy of 1 at a price of 1
@@ -191,6 +224,28 @@ impl Adapter {
         Command::reduce(session, SeqNo(0), &reduce)
     }
 
+    /// What is not said stays. A total of less than nothing is nothing.
+    fn amend(&mut self, amend: &AmendCase) -> Command {
+        let named = self.named(amend.id, amend.account);
+        let flags = if amend.is_requeued { exec_inst::REQUEUE } else { 0 };
+        let time_in_force = match amend.tif {
+            None => replace_body(amend.id, &named, 0, 0).time_in_force,
+            Some(CaseTif::Gtc) => TimeInForce::Gtc,
+            Some(CaseTif::Day) => TimeInForce::Day,
+            Some(CaseTif::Ioc) => TimeInForce::Ioc,
+            Some(CaseTif::Fok) => TimeInForce::Fok,
+        };
+        let price = amend.price.map_or(Price::NULL, Price);
+        let stop_px = Price(amend.stop.unwrap_or(0));
+        let body = ReplaceOrder {
+            price,
+            stop_px,
+            time_in_force,
+            ..replace_body(amend.id, &named, quantity(amend.total).0, flags)
+        };
+        Command::replace(named.session, SeqNo(0), &body)
+    }
+
     /// The order of this id, and who asks for something to be done to it. Of an order that is not
     /// live, or not the asker's, whatever is said makes the machine look for it in vain.
     fn named(&mut self, id: u64, account: Option<u32>) -> Named {
@@ -245,17 +300,21 @@ fn side(side: CaseSide) -> Side {
     }
 }
 
-/// An order at any price that waits, until all of it can trade or until it ends, is one at the
-/// furthest price: a market order never waits, and a stop order without a price never expires.
-fn type_and_price(new: &NewCase) -> (OrdType, Price) {
-    let furthest = match new.side {
+fn furthest(side: CaseSide) -> Price {
+    match side {
         CaseSide::Buy => PRICE_MAX,
         CaseSide::Sell => PRICE_MIN,
-    };
+    }
+}
+
+/// An order at any price that waits, until all of it can trade, is one at the furthest price: a
+/// market order never waits.
+fn type_and_price(new: &NewCase) -> (OrdType, Price) {
+    let waits_for_all = new.is_all_or_none && matches!(new.tif, CaseTif::Gtc | CaseTif::Day);
     match (new.price, new.stop) {
         (Some(price), None) => (OrdType::Limit, Price(price).min(PRICE_MAX)),
         (Some(price), Some(_)) => (OrdType::StopLimit, Price(price).min(PRICE_MAX)),
-        (None, None) if new.is_all_or_none && new.tif == CaseTif::Gtc => (OrdType::Limit, furthest),
+        (None, None) if waits_for_all => (OrdType::Limit, furthest(new.side)),
         (None, None) => (OrdType::Market, Price::NULL),
         (None, Some(_)) => (OrdType::Stop, Price::NULL),
     }
@@ -267,61 +326,48 @@ fn time_in_force(new: &NewCase) -> TimeInForce {
         CaseTif::Ioc if new.is_all_or_none => TimeInForce::Fok,
         CaseTif::Ioc => TimeInForce::Ioc,
         CaseTif::Fok => TimeInForce::Fok,
-        CaseTif::Gtc if new.expires.is_some() => TimeInForce::Gtd,
+        CaseTif::Gtc | CaseTif::Day if new.expires.is_some() => TimeInForce::Gtd,
         CaseTif::Gtc => TimeInForce::Gtc,
+        CaseTif::Day => TimeInForce::Day,
     }
 }
 
 fn exec_inst(new: &NewCase) -> u8 {
-    let waits_for_all = new.is_all_or_none && new.tif == CaseTif::Gtc;
+    let waits_for_all = new.is_all_or_none && matches!(new.tif, CaseTif::Gtc | CaseTif::Day);
     let post_only = if new.is_post_only { exec_inst::POST_ONLY } else { 0 };
+    let slides = if new.is_sliding { exec_inst::POST_ONLY_SLIDE } else { 0 };
     let all_or_none = if waits_for_all { exec_inst::ALL_OR_NONE } else { 0 };
-    post_only | all_or_none
+    post_only | slides | all_or_none
 }
 
 /// What a case calls the price of a stop order without one is its stop price.
 fn replace(id: u64, named: &Named, qty: u64, price: i64, exec_inst: u8) -> Command {
-    let Named { session, order } = *named;
     let price = Price(price).min(PRICE_MAX);
-    let (price, stop_px) = match order.ord_type {
+    let (price, stop_px) = match named.order.ord_type {
         OrdType::Stop => (Price::NULL, price),
         _ => (price, Price(0)),
     };
-    let replace = ReplaceOrder {
+    let body = ReplaceOrder { price, stop_px, ..replace_body(id, named, qty, exec_inst) };
+    Command::replace(named.session, SeqNo(0), &body)
+}
+
+/// A replace that leaves the time in force as it is, without prices.
+fn replace_body(id: u64, named: &Named, qty: u64, exec_inst: u8) -> ReplaceOrder {
+    ReplaceOrder {
         cl_ord_id: ClOrdId(id),
         orig_cl_ord_id: ClOrdId(id),
         order_id: OrderId(0),
-        price,
+        price: Price::NULL,
         qty: Qty(qty),
         symbol: SYMBOL,
-        side: order.side,
-        time_in_force: match order.time_in_force {
+        side: named.order.side,
+        time_in_force: match named.order.time_in_force {
             // A replace cannot ask for what ends at once, of an order that still waits.
             TimeInForce::Ioc | TimeInForce::Fok => TimeInForce::Gtc,
             waits => waits,
         },
         exec_inst,
         reserved: 0,
-        stop_px,
-    };
-    Command::replace(session, SeqNo(0), &replace)
-}
-
-fn phase(phase: TradingPhase) -> Command {
-    let (request_id, reference) = (1, Price::NULL);
-    let body = SetPhase { request_id, reference, symbol: SYMBOL, phase, reserved: [0; 3] };
-    Command::set_phase(STEERING, SeqNo(0), &body)
-}
-
-fn bands(low: Option<i64>, high: Option<i64>) -> Command {
-    let body = SetBands {
-        request_id: 1,
-        low: Price(low.unwrap_or(0)),
-        high: high.map_or(Price::NULL, Price),
-        dynamic: Price(0),
-        symbol: SYMBOL,
-        action: BandAction::Reject,
-        reserved: [0; 3],
-    };
-    Command::set_bands(STEERING, SeqNo(0), &body)
+        stop_px: Price(0),
+    }
 }

@@ -99,7 +99,13 @@ impl Adapter {
             ReportBody::BusinessReject(refused) => {
                 Some(format!("R {} {}", refused.ref_id, business_word(refused.reason)))
             }
-            ReportBody::Steering(done) if done.result == SteeringResult::Done => None,
+            ReportBody::Steering(done) => {
+                let defined = self.defining.take().filter(|_| done.result == SteeringResult::Done);
+                self.spec = defined.unwrap_or_else(|| self.spec.clone());
+                refused(asked, done.result)
+            }
+            // How many ended, after those that did.
+            ReportBody::MassAction(done) => Some(format!("M {}", done.total_affected)),
             other => Some(format!("a report that no case asks for: {other:?}")),
         }
     }
@@ -139,6 +145,23 @@ impl Adapter {
     }
 }
 
+/// What steers the venue is done without an event, or refused.
+fn refused(asked: &Asked, result: SteeringResult) -> Option<String> {
+    let verb = match asked {
+        Asked::Steer(steering) => steering.word(),
+        _ => "-",
+    };
+    let word = match result {
+        SteeringResult::Done => return None,
+        SteeringResult::UnknownSymbol => "UNKNOWN_SYMBOL",
+        SteeringResult::UnknownSession => "UNKNOWN_SESSION",
+        SteeringResult::ValueIncorrect => "VALUE",
+        SteeringResult::OrdersLive => "ORDERS_LIVE",
+        SteeringResult::NoRoom => "NO_ROOM",
+    };
+    Some(format!("R {verb} {word}"))
+}
+
 /// The word of a case for each reason; those from PRICE on are our own.
 fn order_word(reason: OrderRejectReason) -> &'static str {
     use OrderRejectReason as Why;
@@ -159,13 +182,13 @@ fn order_word(reason: OrderRejectReason) -> &'static str {
         Why::UnknownSymbol => "UNKNOWN_SYMBOL",
         Why::OrderExceedsLimit => "LIMIT",
         Why::Killed => "KILLED",
-        Why::RiskRate
-        | Why::RiskQty
-        | Why::RiskNotional
-        | Why::RiskOpenOrders
-        | Why::RiskPosition
-        | Why::RiskCollar
-        | Why::RiskDuplicate => "RISK",
+        Why::RiskRate => "RISK_RATE",
+        Why::RiskQty => "RISK_QTY",
+        Why::RiskNotional => "RISK_NOTIONAL",
+        Why::RiskOpenOrders => "RISK_ORDERS",
+        Why::RiskPosition => "RISK_POSITION",
+        Why::RiskCollar => "RISK_COLLAR",
+        Why::RiskDuplicate => "RISK_DUPLICATE",
     }
 }
 
@@ -184,9 +207,11 @@ fn cancel_word(reason: CancelRejectReason) -> &'static str {
         Why::BookFull => "BOOK_FULL",
         Why::Mismatch => "MISMATCH",
         Why::Killed => "KILLED",
-        Why::RiskRate | Why::RiskQty | Why::RiskNotional | Why::RiskPosition | Why::RiskCollar => {
-            "RISK"
-        }
+        Why::RiskRate => "RISK_RATE",
+        Why::RiskQty => "RISK_QTY",
+        Why::RiskNotional => "RISK_NOTIONAL",
+        Why::RiskPosition => "RISK_POSITION",
+        Why::RiskCollar => "RISK_COLLAR",
     }
 }
 

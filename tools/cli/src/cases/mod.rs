@@ -4,13 +4,14 @@
 //! status.
 //! Invariants: both machines run every case, and agree report by report and order by order; the
 //! fast one is checked against itself after every command. A case is skipped only if it needs what
-//! is on the printed list.
+//! is on the printed list, and does not agree.
 //! Limits: numbers of 63 bits; a case is in memory whole.
 //! Not here: the rules (gavel-book); sessions, wire and journal, which a case knows nothing of.
 
 mod adapter;
 mod conventions;
 mod events;
+mod needs;
 mod parse;
 mod report;
 mod run;
@@ -37,8 +38,9 @@ pub struct CasesArgs {
 }
 
 const AFTER_HELP: &str = "\
-A case that has a `conv` line and does not agree with Gavel's own conventions is run with each of the \
-others, one at a time; the table says with which it agreed. `--list` shows them all.";
+A case that does not agree with Gavel's own conventions is run with each of the others, one at a time, and \
+then, if it has a `conv` line, with two at a time; the table says with which it agreed, and whether the case \
+says that it depends on one. `--list` shows them all.";
 
 /// Runs the verb.
 ///

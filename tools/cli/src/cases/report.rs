@@ -5,8 +5,9 @@
 //! Not here: who decides (run.rs).
 
 use super::conventions;
+use super::needs::SUPPORTED;
 use super::parse::Case;
-use super::run::{SUPPORTED, Verdict};
+use super::run::Verdict;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt::Write;

@@ -8,20 +8,13 @@
 
 use super::adapter::{Adapter, PRICE_MAX, PRICE_MIN, SYMBOL};
 use super::conventions::{REPLACE_TO_NOTHING, TABLE};
+use super::needs;
 use super::parse::{Case, Command, Step};
 use gavel_book::reference::ReferenceBook;
 use gavel_book::{Book, LiveOrder};
 use gavel_contract::{BookPlan, Conventions, Machine, Outbox, SymbolSpec};
 use gavel_types::{LogRecord, Price, Qty, Report, Side, StpInstruction};
 use std::fmt::Write;
-
-/// What a case may need: all that the format knows.
-pub(super) const SUPPORTED: &[&str] = &[
-    "ioc", "fok", "fokb", "market", "post", "move", "reduce", "replace", "stop", "stp", "gtd",
-    "halt", "band", "iceberg", "aon", "qty64",
-];
-/// Says that the format's own interpreter cannot judge the case: nothing that an engine needs.
-const NOT_CHECKED: &str = "nocheck";
 
 /// What became of a case.
 #[derive(Clone, Debug)]
@@ -35,11 +28,20 @@ pub(super) enum Verdict {
 }
 
 /// Runs a case under Gavel's conventions, and then, if its expectation depends on one, under each
-/// other until it agrees.
+/// other until it agrees. One that needs what nobody heard of may agree all the same; if it does
+/// not, or says what cannot be read, that is no failure.
 pub(super) fn judge(case: &Case) -> Verdict {
-    let is_met = |need: &str| need == NOT_CHECKED || SUPPORTED.contains(&need);
-    if let Some(need) = case.needs.iter().find(|need| !is_met(need)) {
-        return Verdict::Skipped(need.clone());
+    let unknown = case.needs.iter().find(|need| !needs::is_known(need));
+    match (play_all(case), unknown) {
+        (Verdict::Failed { .. }, Some(need)) => Verdict::Skipped(need.clone()),
+        (verdict, _) => verdict,
+    }
+}
+
+fn play_all(case: &Case) -> Verdict {
+    if let Some((line, error)) = &case.unread {
+        let (command, got) = (String::new(), error.clone());
+        return Verdict::Failed { line: *line, command, got, want: "a command".to_owned() };
     }
     let mut first = None;
     for conventions in to_try(case) {
@@ -55,8 +57,8 @@ pub(super) fn judge(case: &Case) -> Verdict {
     Verdict::Failed { line, command, got, want }
 }
 
-/// Gavel's own conventions first, then each of the others: a case says that it depends on one, or
-/// does not; which one it is stands in the report. The format itself refuses a replace to nothing,
+/// Gavel's own conventions first, then each of the others, then two at one time of a case that says
+/// that it depends on one; which it is stands in the report. The format itself refuses a replace to nothing,
 /// so a case with one begins there.
 fn to_try(case: &Case) -> Vec<Conventions> {
     let own = Conventions::default();
@@ -68,6 +70,11 @@ fn to_try(case: &Case) -> Vec<Conventions> {
         if case.steps.iter().any(to_nothing) { REPLACE_TO_NOTHING.turned(own) } else { own };
     let mut all = vec![first];
     all.extend(TABLE.iter().map(|one| one.turned(first)));
+    if case.has_convention {
+        for (at, one) in TABLE.iter().enumerate() {
+            all.extend(TABLE[at + 1..].iter().map(|other| other.turned(one.turned(first))));
+        }
+    }
     all
 }
 
@@ -81,8 +88,9 @@ struct Mismatch {
 }
 
 fn play(case: &Case, conventions: Conventions) -> Result<(), Mismatch> {
-    let mut pair = Pair::new(&plan(case, conventions));
-    let mut adapter = Adapter::default();
+    let plan = plan(case, conventions);
+    let mut pair = Pair::new(&plan);
+    let mut adapter = Adapter::new(plan.symbols[0].clone());
     let mut last = "the opening";
     let mismatch = |line, command: &str, got, want: &str| {
         let (command, want) = (command.to_owned(), want.to_owned());
@@ -270,10 +278,15 @@ mod tests {
     }
 
     #[test]
-    fn a_need_that_is_not_known_skips_the_case() {
+    fn a_need_that_nobody_heard_of_skips_a_case_that_does_not_agree() {
         let need = |need: &str| one(&format!("case a\nneed {need}\n> CANCEL 1\n< R 1 X"));
         assert!(matches!(need("ioc, warp"), Verdict::Skipped(need) if need == "warp"));
         assert!(matches!(need("ioc,nocheck"), Verdict::Failed { .. }));
+        // It need not have said so; and it may say what only that can do.
+        let agrees = "case a\nneed warp\n> CANCEL 1\n< R 1 UNKNOWN_ORDER";
+        assert!(matches!(one(agrees), Verdict::Passed(None)), "{:?}", one(agrees));
+        let strange = "case a\nneed warp\n> WARP 1\n< R 1 UNKNOWN_ORDER";
+        assert!(matches!(one(strange), Verdict::Skipped(need) if need == "warp"));
     }
 
     #[test]
@@ -292,6 +305,29 @@ mod tests {
             > NEW 3 S 1@100\n< T 2 3 1@100";
         let Verdict::Passed(Some(under)) = one(queue) else { panic!("{:?}", one(queue)) };
         assert!(under.requeue_on_decrease);
+    }
+
+    #[test]
+    fn what_means_nothing_to_a_case_is_left_out() {
+        let text = "case a\n> TIME 5\n> NEW 1 B 5@100 IOC show=2 GTD:9\n< X 1 5\n\
+            > NEW 2 B 5@100 FOK GTD:5\n< R 2 EXPIRED\n> NEW 3 B 5@MKT GTD:4 show=1\n< R 3 EXPIRED\n\
+            > NEW 4 B 5@MKT GTD:6 show=1\n< R 4 NO_LIQUIDITY\n> NEW 5 B 5@MKT AON GTD:6\n\
+            > TIME 6\n< X 5 5\n= - | -";
+        assert!(matches!(one(text), Verdict::Passed(None)), "{:?}", one(text));
+    }
+
+    #[test]
+    fn a_case_may_ask_for_two_conventions() {
+        let text = |conv| {
+            format!(
+                "case a\n{conv}> NEW 1 B 5@100\n> NEW 2 B 5@100\n> REPLACE 1 4@100\n\
+                > NEW 3 S 1@100\n< T 2 3 1@100\n> NEW 4 B 1@MKT stop=100\n< R 4 PRICE"
+            )
+        };
+        let said = one(&text("conv two of them\n"));
+        let Verdict::Passed(Some(under)) = said else { panic!("{said:?}") };
+        assert!(under.requeue_on_decrease && under.refuse_stop_beyond_last);
+        assert!(matches!(one(&text("")), Verdict::Failed { .. }), "only if it says so");
     }
 
     #[test]

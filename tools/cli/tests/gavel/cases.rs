@@ -7,8 +7,32 @@ use std::path::{Path, PathBuf};
 
 /// Every token that a case may need.
 const TOKENS: &[&str] = &[
-    "ioc", "fok", "fokb", "market", "post", "move", "reduce", "replace", "stop", "stp", "gtd",
-    "halt", "band", "iceberg", "aon", "qty64",
+    "ioc",
+    "fok",
+    "fokb",
+    "market",
+    "post",
+    "move",
+    "reduce",
+    "replace",
+    "stop",
+    "stp",
+    "gtd",
+    "halt",
+    "band",
+    "iceberg",
+    "aon",
+    "qty64",
+    "phase",
+    "day",
+    "slide",
+    "min",
+    "decrement",
+    "amend",
+    "symbol",
+    "risk",
+    "kill",
+    "mass",
 ];
 
 fn own() -> PathBuf {
@@ -40,7 +64,7 @@ fn all_agree(folder: &Path, at_least: u64) -> Value {
 
 #[test]
 fn our_own_cases_agree_and_every_convention_is_selected_by_one() {
-    let tally = all_agree(&own(), 90);
+    let tally = all_agree(&own(), 310);
     let text = tally["selected"].to_string();
     assert!(!text.contains("\"case_says_so\":false"), "a case says what it depends on: {text}");
     for option in [
@@ -51,6 +75,7 @@ fn our_own_cases_agree_and_every_convention_is_selected_by_one() {
         "refuse_stop_beyond_last",
         "market_rest_rests",
         "post_only_on_entry_only",
+        "surplus_before_reference",
     ] {
         assert!(text.contains(option), "no case asks for {option}: {text}");
     }
@@ -104,14 +129,29 @@ fn what_cannot_be_read_could_not_run() {
     let dir = place();
     std::fs::write(dir.path().join("bad.txt"), "case a\n> NEW 1 B 5@5\n> JUMP 1\n").unwrap();
     std::fs::write(dir.path().join("none.txt"), "# nothing\n").unwrap();
-    for (file, said) in
-        [("bad.txt", "bad.txt:3"), ("none.txt", "holds no cases"), ("gone.txt", "gone.txt")]
-    {
+    std::fs::write(dir.path().join("idle.txt"), "case a\nneed ioc\n").unwrap();
+    std::fs::write(dir.path().join("bytes.txt"), b"case a\n> NEW 1 B 5@\xff\n").unwrap();
+    for (file, said) in [
+        ("bad.txt", "bad.txt:3"),
+        ("none.txt", "holds no cases"),
+        ("idle.txt", "idle.txt:1: case a asks for nothing"),
+        ("bytes.txt", "bytes.txt:2: this is not UTF-8"),
+        ("gone.txt", "gone.txt"),
+    ] {
         let (status, answer) = gavel_json(dir.path(), &["cases", file]);
         assert_eq!(status, 2);
         assert!(answer["error"].as_str().unwrap().contains(said), "{answer}");
     }
     assert_eq!(gavel(dir.path(), &["cases"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_file_may_be_of_another_system() {
+    let dir = place();
+    let text = "\u{feff}case a\r\n> NEW 1 B 5@100 # five\r\n= 100:5/1 | -\r\n";
+    std::fs::write(dir.path().join("other.txt"), text).unwrap();
+    let (status, tally) = gavel_json(dir.path(), &["cases", "other.txt"]);
+    assert_eq!((status, &tally["passed"]), (0, &json!(1)), "{tally}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use gavel_types::{KillAction, TradingPhase};
 
 #[test]
 fn a_case_is_read_with_all_that_belongs_to_it() {
@@ -41,12 +42,14 @@ fn every_command_is_understood() {
         price: Some(100),
         tif: CaseTif::Gtc,
         is_post_only: false,
+        is_sliding: false,
         is_all_or_none: false,
         expires: None,
         account: 1,
         stop: None,
         stp: None,
         show: None,
+        min: None,
     };
     let (side, qty, budget, account) = (CaseSide::Buy, 180, -5, 1);
     for (text, command) in [
@@ -80,8 +83,55 @@ fn every_command_is_understood() {
         ("MOVE 4 90", Command::Move { id: 4, price: 90, account: None }),
         ("REPLACE 4 5@90", Command::Replace { id: 4, qty: 5, price: 90, account: None }),
         ("TIME 4000", Command::Time(4_000)),
-        ("HALT off", Command::Halt(false)),
-        ("BAND 90 -", Command::Band { low: Some(90), high: None }),
+        ("HALT off", Command::Steer(Steering::Halt(false))),
+        ("BAND 90 -", band(Some(90), None, false)),
+    ] {
+        assert_eq!(text.parse::<Command>().unwrap(), command, "{text}");
+    }
+}
+
+fn band(low: Option<i64>, dynamic: Option<i64>, halts: bool) -> Command {
+    Command::Steer(Steering::Band { low, high: None, dynamic, halts })
+}
+
+#[test]
+fn our_own_commands_are_understood() {
+    let new = |text: &str| match text.parse().unwrap() {
+        Command::New(new) => new,
+        other => panic!("{other:?}"),
+    };
+    let order = new("NEW 3 S 10@100 DAY SLIDE min=4 stp=decrement");
+    assert_eq!((order.tif, order.is_sliding, order.min), (CaseTif::Day, true, Some(4)));
+    assert_eq!(order.stp, Some(CaseStp::Decrement));
+    let amend = AmendCase {
+        id: 3,
+        total: 10,
+        price: None,
+        stop: Some(99),
+        tif: Some(CaseTif::Ioc),
+        is_requeued: true,
+        account: Some(2),
+    };
+    let phase = |phase, reference| Command::Steer(Steering::Phase { phase, reference });
+    let symbol = SymbolCase { tick: Some(5), most: Some(9), ..SymbolCase::default() };
+    let limits = Limits { rate: (2, 5), orders: 1, ..Limits::default() };
+    let kill = |whom, action| Command::Steer(Steering::Kill(whom, action));
+    let side = Some(CaseSide::Sell);
+    for (text, command) in [
+        ("AMEND 3 10@MKT REQUEUE IOC stop=99 acct=2", Command::Amend(amend)),
+        ("BAND 90 - HALT dynamic=3", band(Some(90), Some(3), true)),
+        ("PHASE opening ref=7", phase(TradingPhase::OpeningAuction, Some(7))),
+        ("PHASE closed", phase(TradingPhase::Closed, None)),
+        ("SYMBOL tick=5 most=9", Command::Steer(Steering::Symbol(symbol))),
+        (
+            "RISK acct=2 SESSION rate=2/5 orders=1",
+            Command::Steer(Steering::Risk(Party::SessionOf(2), limits)),
+        ),
+        ("KILL suspend acct=2", kill(Killing::Party(Party::Account(2)), KillAction::Suspend)),
+        ("KILL halt SYMBOL", kill(Killing::Symbol, KillAction::HaltTrading)),
+        ("KILL reinstate", kill(Killing::Venue, KillAction::Reinstate)),
+        ("MASS acct=2", Command::Steer(Steering::Mass { account: 2, side: None })),
+        ("MASS S acct=2", Command::Steer(Steering::Mass { account: 2, side })),
     ] {
         assert_eq!(text.parse::<Command>().unwrap(), command, "{text}");
     }
@@ -101,7 +151,22 @@ fn what_is_not_understood_is_refused_with_its_line() {
         ("case a\n> NEW x B 1@1", 2, "an id is not \"x\""),
         ("case a\n> NEW 1 C 1@1", 2, "a side is B or S"),
         ("case a\n> NEW 1 B 1", 2, "has an @"),
-        ("case a\n> NEW 1 B 1@1 DAY", 2, "an order is not \"DAY\""),
+        ("case a\n> NEW 1 B 1@1 LATE", 2, "an order is not \"LATE\""),
+        ("case a\n> NEW 1 B 1@1 IOC FOK", 2, "a second time in force, \"FOK\""),
+        ("case a\n> NEW 1 B 1@1 acct=1 acct=2", 2, "\"acct\" is not understood"),
+        ("case a\nneed ioc\n\ncase b\n> HALT on", 1, "case a asks for nothing"),
+        ("case a\n> HALT on\n<", 3, "nothing is expected behind \"<\""),
+        ("case a\n> HALT on\n= # none", 3, "nothing is expected behind \"=\""),
+        ("case a\nneed ioc\n> FLY 1\n> HALT on", 3, "no command \"FLY\""),
+        ("case a\n> FLY 1\n\ncase b\nneed warp\n> WARP 1", 2, "no command \"FLY\""),
+        ("case a\n> PHASE night", 2, "a phase is preopen"),
+        ("case a\n> SYMBOL", 2, "nothing of the symbol is said"),
+        ("case a\n> RISK qty=1", 2, "acct= is missing"),
+        ("case a\n> RISK acct=1 rate=5", 2, "rate= is n/burst"),
+        ("case a\n> KILL", 2, "an action is missing"),
+        ("case a\n> KILL halt SESSION", 2, "SESSION is of an account"),
+        ("case a\n> MASS B", 2, "acct= is missing"),
+        ("case a\n> AMEND 1 5@5 GTD:5", 2, "an order is not \"GTD:5\""),
         ("case a\n> NEW 1 B 1@1 stp=all", 2, "stp= has no value \"all\""),
         ("case a\n> NEW 1 B 1@1 colour=2", 2, "\"colour\" is not understood"),
         ("case a\n> CANCEL 1 2", 2, "\"2\" is not understood"),
