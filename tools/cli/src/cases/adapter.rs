@@ -149,8 +149,8 @@ impl Adapter {
         Command::new_order(session, SeqNo(0), &order)
     }
 
-    /// To a case, what never rests has nothing to show, and what never waits no time to end at. (One
-    /// that is too late is sent as one that waits: it is refused as late.)
+    /// To a case, what never rests has nothing to show, and what never waits no time to end at. One
+    /// that is too late is sent as one that waits: it is refused as late.
     fn without_what_means_nothing(&self, new: &NewCase) -> NewCase {
         let mut new = new.clone();
         let is_immediate = matches!(new.tif, CaseTif::Ioc | CaseTif::Fok);

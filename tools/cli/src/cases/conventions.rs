@@ -4,6 +4,7 @@
 //! Invariants: there is a row for each field of [`Conventions`].
 //! Not here: the rules under either (gavel-book's RULES.md).
 
+use anyhow::{Context, Result};
 use gavel_contract::Conventions;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -100,6 +101,20 @@ pub(super) const TABLE: &[Convention] = &[
 /// The option whose choice a replace to nothing depends on.
 pub(super) const REPLACE_TO_NOTHING: &Convention = &TABLE[0];
 
+/// What names choose: none leaves it to each case.
+pub(super) fn chosen(names: &[String]) -> Result<Option<Conventions>> {
+    let mut all = Conventions::default();
+    for name in names.iter().filter(|name| *name != OWN) {
+        let one = TABLE.iter().find(|one| one.option == name.as_str());
+        let one = one.with_context(|| format!("there is no convention {name:?}: see --list"))?;
+        *(one.field)(&mut all) = true;
+    }
+    Ok((!names.is_empty()).then_some(all))
+}
+
+/// The name of no option.
+const OWN: &str = "own";
+
 /// The options that are on, for people.
 pub(super) fn named(of: Conventions) -> String {
     let on: Vec<_> = TABLE.iter().filter(|one| one.is_on(of)).map(|one| one.option).collect();
@@ -154,6 +169,11 @@ mod tests {
             assert!(text.contains(&format!("{}: true", one.option)), "{text}");
             assert!(as_text().contains(one.option));
         }
+        let names: Vec<String> = TABLE.iter().map(|one| one.option.to_owned()).collect();
+        assert_eq!(chosen(&names).unwrap(), Some(all));
+        assert_eq!(chosen(&["own".to_owned()]).unwrap(), Some(Conventions::default()));
+        assert_eq!(chosen(&[]).unwrap(), None);
+        assert!(chosen(&["mine".to_owned()]).is_err());
         assert_eq!(named(Conventions::default()), "Gavel's own");
         assert_eq!(REPLACE_TO_NOTHING.option, "refuse_replace_to_filled");
     }

@@ -32,15 +32,18 @@ pub struct CasesArgs {
     /// Print one line of JSON.
     #[arg(long)]
     pub json: bool,
+    /// Run every case under these conventions, and under no others ("own" for Gavel's).
+    #[arg(long, value_name = "OPTION", value_delimiter = ',')]
+    pub with: Vec<String>,
     /// Print where venues differ, what Gavel does, and the option that selects the other.
     #[arg(long)]
     pub list: bool,
 }
 
 const AFTER_HELP: &str = "\
-A case that does not agree with Gavel's own conventions is run with each of the others, one at a time, and \
-then, if it has a `conv` line, with two at a time; the table says with which it agreed, and whether the case \
-says that it depends on one. `--list` shows them all.";
+A case that does not agree with Gavel's own conventions is run with each of the others, one at a \
+time, and then, if it has a `conv` line, with two at a time; the table says with which it agreed, \
+and whether the case says that it depends on one. `--list` shows them all, `--with` chooses.";
 
 /// Runs the verb.
 ///
@@ -55,7 +58,7 @@ pub(crate) fn run(args: &CasesArgs) -> Result<Outcome> {
         }
         return Ok(Outcome::Agrees);
     }
-    let tally = run_files(&args.files)?;
+    let tally = run_files(&args.files, &args.with)?;
     if args.json {
         println!("{}", serde_json::to_string(&tally)?);
     } else {
@@ -64,19 +67,21 @@ pub(crate) fn run(args: &CasesArgs) -> Result<Outcome> {
     Ok(Outcome::agrees_if(tally.failed == 0))
 }
 
-/// Runs all cases of all files.
+/// Runs all cases of all files; under conventions of these names only, if there are any.
 ///
 /// # Errors
-/// If a file cannot be read, or is no file of cases: its name and line are named.
-pub fn run_files(files: &[PathBuf]) -> Result<Tally> {
+/// If a file cannot be read, or is no file of cases: its name and line are named. If there is no
+/// such convention.
+pub fn run_files(files: &[PathBuf], with: &[String]) -> Result<Tally> {
     ensure!(!files.is_empty(), "no file of cases was named");
+    let chosen = conventions::chosen(with)?;
     // All are read before one is run: a mistake in the last is said at once.
     let parsed: Vec<_> = files.iter().map(|file| parse::read(file)).collect::<Result<_>>()?;
     let mut tally = Tally::default();
     for file in &parsed {
         tally.begin(&file.name);
         for case in &file.cases {
-            tally.add(&file.name, case, run::judge(case));
+            tally.add(&file.name, case, run::judge(case, chosen));
         }
     }
     Ok(tally)

@@ -27,24 +27,25 @@ pub(super) enum Verdict {
     Skipped(String),
 }
 
-/// Runs a case under Gavel's conventions, and then, if its expectation depends on one, under each
-/// other until it agrees. One that needs what nobody heard of may agree all the same; if it does
-/// not, or says what cannot be read, that is no failure.
-pub(super) fn judge(case: &Case) -> Verdict {
+/// Runs a case under the conventions that were chosen; else under Gavel's, and then, if its
+/// expectation depends on one, under each other until it agrees. One that needs what nobody heard
+/// of may agree all the same; if it does not, or says what cannot be read, that is no failure.
+pub(super) fn judge(case: &Case, chosen: Option<Conventions>) -> Verdict {
     let unknown = case.needs.iter().find(|need| !needs::is_known(need));
-    match (play_all(case), unknown) {
+    let tried = chosen.map_or_else(|| to_try(case), |one| vec![one]);
+    match (play_all(case, &tried), unknown) {
         (Verdict::Failed { .. }, Some(need)) => Verdict::Skipped(need.clone()),
         (verdict, _) => verdict,
     }
 }
 
-fn play_all(case: &Case) -> Verdict {
+fn play_all(case: &Case, tried: &[Conventions]) -> Verdict {
     if let Some((line, error)) = &case.unread {
         let (command, got) = (String::new(), error.clone());
         return Verdict::Failed { line: *line, command, got, want: "a command".to_owned() };
     }
     let mut first = None;
-    for conventions in to_try(case) {
+    for &conventions in tried {
         match play(case, conventions) {
             Ok(()) => {
                 let differs = conventions != Conventions::default();
@@ -58,8 +59,8 @@ fn play_all(case: &Case) -> Verdict {
 }
 
 /// Gavel's own conventions first, then each of the others, then two at one time of a case that says
-/// that it depends on one; which it is stands in the report. The format itself refuses a replace to nothing,
-/// so a case with one begins there.
+/// that it depends on one; which it is stands in the report. The format itself refuses a replace to
+/// nothing, so a case with one begins there.
 fn to_try(case: &Case) -> Vec<Conventions> {
     let own = Conventions::default();
     let to_nothing = |step: &Step| match step {
@@ -261,7 +262,7 @@ mod tests {
     use super::*;
 
     fn one(text: &str) -> Verdict {
-        judge(&parse(text).unwrap()[0])
+        judge(&parse(text).unwrap()[0], None)
     }
 
     #[test]
@@ -305,6 +306,9 @@ mod tests {
             > NEW 3 S 1@100\n< T 2 3 1@100";
         let Verdict::Passed(Some(under)) = one(queue) else { panic!("{:?}", one(queue)) };
         assert!(under.requeue_on_decrease);
+        let case = &parse(queue).unwrap()[0];
+        assert!(matches!(judge(case, Some(under)), Verdict::Passed(Some(_))));
+        assert!(matches!(judge(case, Some(Conventions::default())), Verdict::Failed { .. }));
     }
 
     #[test]

@@ -155,6 +155,25 @@ fn a_file_may_be_of_another_system() {
 }
 
 #[test]
+fn conventions_may_be_chosen() {
+    let dir = place();
+    let text = "case a\nconv others\n> NEW 1 B 5@100\n> NEW 2 B 5@100\n> REPLACE 1 4@100\n\
+        > NEW 3 S 1@100\n< T 2 3 1@100\n";
+    std::fs::write(dir.path().join("some.txt"), text).unwrap();
+    let run = |with: &[&str]| {
+        let args = ["cases", "some.txt"].iter().chain(with).copied();
+        gavel_json(dir.path(), &args.collect::<Vec<_>>())
+    };
+    assert_eq!(run(&[]).0, 0);
+    assert_eq!(run(&["--with", "own"]).0, 1);
+    assert_eq!(run(&["--with", "requeue_on_decrease"]).0, 0);
+    assert_eq!(run(&["--with", "requeue_on_decrease,iceberg_keeps_place"]).0, 0);
+    assert_eq!(run(&["--with", "refuse_replace_that_trades"]).0, 1);
+    let (status, answer) = run(&["--with", "mine"]);
+    assert_eq!((status, answer["error"].as_str().unwrap().contains("--list")), (2, true));
+}
+
+#[test]
 fn the_conventions_are_listed() {
     let dir = place();
     let (status, listed) = gavel_json(dir.path(), &["cases", "--list"]);
