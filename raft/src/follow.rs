@@ -205,7 +205,7 @@ impl Raft {
             return;
         }
         match self.role {
-            Role::Leader if self.is_ahead_of_others() => {}
+            Role::Leader if self.is_ahead_of_others() && !errs!(self, WitnessCounts) => {}
             Role::Leader => self.settle_commit(out),
             // SAFETY 1: the answer says nothing of what lies beyond the leader's own entries.
             _ if self.verified > Index(0) => self.acknowledge(out),
