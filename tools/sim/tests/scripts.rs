@@ -26,7 +26,7 @@ fn scripts() -> Vec<(String, String)> {
 #[test]
 fn all_scripts_agree() {
     let scripts = scripts();
-    assert!(scripts.len() >= 70, "the scripts are found");
+    assert!(scripts.len() >= 80, "the scripts are found");
     let failed: Vec<String> = scripts
         .iter()
         .filter_map(|(name, text)| {
@@ -58,6 +58,36 @@ fn the_examples_of_the_page_agree() {
     for text in whole {
         assert_eq!(play(text, None), Ok(()), "{text}");
     }
+}
+
+/// What a shell sees: 0 if all agree, 1 if one disagrees, 2 if one cannot be played or read; and
+/// the line of each.
+#[test]
+fn the_exit_status_says_how_it_ended() {
+    let folder = std::env::temp_dir().join(format!("gavel-scripts-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let right = "cluster 3\ncampaign 1\nstabilize\nexpect leader=1\n";
+    for (name, text) in [
+        ("right", right.to_owned()),
+        ("wrong", right.replace("leader=1", "leader=2")),
+        ("unknown", right.replace("stabilize", "dance")),
+    ] {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    for (names, status, said) in [
+        (&["right"][..], 0, "right: agrees"),
+        (&["right", "wrong", "right"], 1, "wrong: line 4: expect leader=2: leader is 1, not 2"),
+        (&["wrong", "unknown"], 2, "unknown: line 3: cannot be played: no command is named dance"),
+        (&["absent"], 2, ""),
+        (&[], 2, ""),
+    ] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gavel-sim"));
+        let ended = command.arg("script").args(names).current_dir(&folder).output().unwrap();
+        assert_eq!(ended.status.code(), Some(status), "{names:?}");
+        let out = String::from_utf8(ended.stdout).unwrap();
+        assert!(out.contains(said), "{out}");
+    }
+    fs::remove_dir_all(&folder).unwrap();
 }
 
 /// Each planted bug, and a script that tells of it. Others may disagree too.

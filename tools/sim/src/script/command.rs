@@ -40,10 +40,14 @@ pub(super) fn run(world: &mut World, command: &str) -> Answer {
         "preset" => preset(world, words),
         "expect" => expect::run(world, words),
         "status" | "log" | "config" | "peers" | "wire" | "reads" => show::run(world, name, words),
-        "deliver" | "drop" | "dup" | "reverse" | "stabilize" => wire(world, name, words),
+        "stabilize" => {
+            let among = words.nodes()?;
+            world.stabilize(Filter { among, ..Filter::default() }).map(|()| String::new())
+        }
+        "deliver" | "drop" | "dup" | "reverse" | "hold" | "release" => wire(world, name, words),
         "cut" | "isolate" | "partition" | "heal" | "weather" => network::run(world, name, words),
         "tick" | "run" | "clock" => time::run(world, name, words),
-        "persist" | "crash" | "restart" | "backup" | "restore" => process(world, name, words),
+        "persist" | "crash" | "restart" | "backup" | "restore" => processes(world, name, words),
         "change" | "leave" => members(world, name, words),
         "snapshot" | "compact" | "snapshot-failed" => compaction(world, name, words),
         "inject" => inject::run(world, words).map(|()| String::new()),
@@ -132,7 +136,7 @@ fn join(world: &mut World, words: &mut Words<'_>) -> Answer {
     DONE
 }
 
-/// `preset 1 term=7 vote=2 log=1,1,4x3`: what is on a disk, before the story begins.
+/// `preset 1 term=7 vote=2 log=1,1,4x3 base=2`: what is on a disk, before the story begins.
 fn preset(world: &mut World, words: &mut Words<'_>) -> Answer {
     let id = words.node()?;
     let terms = words::terms(words.option("log").unwrap_or(""))?;
@@ -142,12 +146,16 @@ fn preset(world: &mut World, words: &mut Words<'_>) -> Answer {
     let newest = entries.last().map_or(0, |entry| entry.term.0);
     let term = words.option("term").map(words::number).transpose()?.unwrap_or(newest);
     let vote = words.option("vote").map(words::node).transpose()?;
+    let base = Index(words.option("base").map(words::number).transpose()?.unwrap_or(0));
+    if base.0 > entries.len() as u64 {
+        return unplayable("a log is given up as far as it goes, and not further");
+    }
     if term < newest {
         return unplayable("a node's term is at least its log's");
     }
     world.cluster.crash(id);
     world.replace_disk(id, |old| {
-        let mut disk = Disk { entries, ..old.clone() };
+        let mut disk = Disk { entries, base, snapshot: base, ..old.clone() };
         disk.hard.term = Term(term);
         disk.hard.vote = vote;
         disk
@@ -157,7 +165,7 @@ fn preset(world: &mut World, words: &mut Words<'_>) -> Answer {
     DONE
 }
 
-fn filter<'a>(words: &mut Words<'a>, count: &mut u64) -> Result<Filter<'a>, Stop> {
+pub(super) fn filter<'a>(words: &mut Words<'a>, count: &mut u64) -> Result<Filter<'a>, Stop> {
     let mut filter = Filter {
         from: words.option("from").map(words::node).transpose()?,
         to: words.option("to").map(words::node).transpose()?,
@@ -177,28 +185,29 @@ fn filter<'a>(words: &mut Words<'a>, count: &mut u64) -> Result<Filter<'a>, Stop
 
 fn wire(world: &mut World, name: &str, words: &mut Words<'_>) -> Answer {
     let mut count = u64::MAX;
+    let filter = filter(words, &mut count)?;
     match name {
-        "stabilize" => {
-            let among = words.nodes()?;
-            world.stabilize(Filter { among, ..Filter::default() })?;
-        }
         "deliver" => {
-            let filter = filter(words, &mut count)?;
             world.deliver(filter, count);
         }
         "drop" => {
-            let filter = filter(words, &mut count)?;
             world.take(filter, count);
         }
+        "hold" => {
+            let taken = world.take(filter, count);
+            world.aside.extend(taken);
+        }
+        "release" => {
+            let taken = filter.take(&mut world.aside, count);
+            world.cluster.wire.extend(taken);
+        }
         "dup" => {
-            let filter = filter(words, &mut count)?;
             let taken = world.take(filter, count);
             for copy in [taken.clone(), taken] {
                 world.cluster.wire.extend(copy);
             }
         }
         _ => {
-            let filter = filter(words, &mut count)?;
             let taken = world.take(filter, count);
             world.cluster.wire.extend(taken.into_iter().rev());
         }
@@ -206,8 +215,21 @@ fn wire(world: &mut World, name: &str, words: &mut Words<'_>) -> Answer {
     DONE
 }
 
-fn process(world: &mut World, name: &str, words: &mut Words<'_>) -> Answer {
-    let id = words.node()?;
+/// The same for each node that is named: `crash 1,2`.
+fn processes(world: &mut World, name: &str, words: &mut Words<'_>) -> Answer {
+    let nodes = words::nodes(words.need("a node")?)?;
+    if nodes.is_empty() {
+        return unplayable("a node is missing");
+    }
+    let said = words.clone();
+    for id in nodes.iter() {
+        *words = said.clone();
+        process(world, id, name, words)?;
+    }
+    DONE
+}
+
+fn process(world: &mut World, id: NodeId, name: &str, words: &mut Words<'_>) -> Answer {
     match name {
         "persist" => return persist(world, id, words),
         "crash" => {

@@ -13,7 +13,7 @@ fn disagree<T>(what: impl Into<String>) -> Result<T, Stop> {
 }
 
 /// What may be expected of a cluster, for those who misspelled it.
-const OF_CLUSTER: &str = "there are leader, speakers, committed, wire, messages, entries and the \
+const OF_CLUSTER: &str = "there are leader, speakers, committed, wire, aside, messages, entries and the \
                           kinds of messages; of a node, write expect 1 role=leader";
 
 /// How what is found is compared with what is expected.
@@ -77,6 +77,7 @@ pub(super) fn run(world: &World, words: &mut Words<'_>) -> Result<String, Stop> 
             "speakers" => names_of(world.cluster.speakers()),
             "committed" => world.cluster.committed().to_string(),
             "wire" => world.cluster.wire.len().to_string(),
+            "aside" => world.aside.len().to_string(),
             "messages" | "entries" => sent(world, name).to_string(),
             kind if words::KINDS.contains(&kind) => sent(world, kind).to_string(),
             _ => {
@@ -183,6 +184,9 @@ fn fact(world: &World, id: NodeId, host: &Host, name: &str) -> Result<String, St
         "generation" => raft.log().generation().to_string(),
         "cluster-generation" => raft.hard_state().generation.0.to_string(),
         "log" => show::log(host),
+        "log-writes" => host.log_writes.len().to_string(),
+        "hard-writes" => host.hard_writes.len().to_string(),
+        "waiting" => host.waiting.len().to_string(),
         "disk-log-length" => host.disk.entries.len().to_string(),
         "disk-term" => host.disk.hard.term.to_string(),
         "config" => raft.config().to_string(),
@@ -209,6 +213,9 @@ fn of_peer(host: &Host, what: &str, other: NodeId) -> Result<String, Stop> {
         "durable" => peer.durable.to_string(),
         "next" => peer.next.to_string(),
         "in-flight" => peer.in_flight().to_string(),
+        "paused" => yes(peer.is_paused()).to_owned(),
+        "snapshot" => peer.awaited_snapshot().map_or(String::from("none"), |at| at.to_string()),
+        "round" => peer.round.to_string(),
         _ => return Err(Stop::Unplayable(format!("nothing is known of a member's {what}"))),
     })
 }

@@ -9,8 +9,8 @@ use super::words::{self, Words};
 use super::world::World;
 use gavel_raft::memory::{Cargo, Entry, Envelope, Payload};
 use gavel_raft::{
-    Append, Body, ClusterGeneration, DiskId, Incarnation, Mark, Message, NodeSet, Progress, Run,
-    Runs,
+    Append, Body, ClusterGeneration, DiskId, Incarnation, Mark, Message, NodeSet, Progress,
+    ReadKind, Run, Runs,
 };
 use gavel_types::{Index, Term};
 
@@ -86,7 +86,18 @@ fn body(kind: &str, words: &mut Words<'_>) -> Result<(Body, Vec<Term>), Stop> {
         "append-reject" => Body::AppendReject {
             prev: Index(options.number("prev")?),
             last: Index(options.number("last")?),
-            runs: Runs::default(),
+            runs: options.log_end()?,
+        },
+        "read" => Body::Read {
+            context: options.number("name")?,
+            kind: match options.words.flag("lease") {
+                true => ReadKind::Lease,
+                false => ReadKind::Index,
+            },
+        },
+        "read-answer" => Body::ReadAnswer {
+            context: options.number("name")?,
+            index: options.words.option("index").map(words::number).transpose()?.map(Index),
         },
         "heartbeat" => Body::Heartbeat {
             round: options.number("round")?,
@@ -109,6 +120,19 @@ fn body(kind: &str, words: &mut Words<'_>) -> Result<(Body, Vec<Term>), Stop> {
         _ => return unplayable(format!("a {kind} cannot be made up")),
     };
     Ok((said, Vec::new()))
+}
+
+/// The runs of entries with these terms.
+fn runs(first: u64, terms: &[Term]) -> Result<Runs, Stop> {
+    let mut runs = Runs::default();
+    let mut newest = None;
+    for (index, term) in (first..).map(Index).zip(terms) {
+        if newest != Some(*term) && !runs.push(Run { first: index, term: *term }) {
+            return unplayable("a message carries entries of four terms at most");
+        }
+        newest = Some(*term);
+    }
+    Ok(runs)
 }
 
 struct Options<'a, 'b> {
@@ -145,22 +169,18 @@ impl Options<'_, '_> {
         Ok(Progress { received, durable })
     }
 
+    /// `append-reject prev=9 last=7 log=1x3,2x4`: the runs of a log, the whole of it.
+    fn log_end(&mut self) -> Result<Runs, Stop> {
+        let terms = words::terms(self.words.option("log").unwrap_or(""))?;
+        runs(1, &terms)
+    }
+
     /// `append prev=5/2 log=2,3x2 commit=4`.
     fn append(&mut self) -> Result<(Body, Vec<Term>), Stop> {
         let prev = self.mark("prev")?;
         let terms = words::terms(self.words.option("log").unwrap_or(""))?;
         let commit = Index(self.number_or("commit", 0)?);
-        let mut runs = Runs::default();
-        let mut newest = None;
-        for (place, term) in terms.iter().enumerate() {
-            if newest != Some(*term) {
-                let first = Index(prev.index.0 + 1 + place as u64);
-                if !runs.push(Run { first, term: *term }) {
-                    return unplayable("a message carries entries of four terms at most");
-                }
-                newest = Some(*term);
-            }
-        }
+        let runs = runs(prev.index.0 + 1, &terms)?;
         let last = Index(prev.index.0 + terms.len() as u64);
         Ok((Body::Append(Append { prev, last, runs, commit }), terms))
     }

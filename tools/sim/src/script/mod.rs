@@ -4,7 +4,7 @@
 //! the scripts, and a page on how to write one.
 //! Invariants: the same script always plays the same; after every command all that must hold of any
 //! cluster is checked, whatever the script expects.
-//! Limits: [`MESSAGES_MAX`] messages a command.
+//! Limits: [`MESSAGES_MAX`] messages a command, [`STEPS_MAX`] commands.
 //! Not here: nodes with machines and sessions (the rest of this crate).
 //! Source: the data-driven interaction tests of etcd's raft, for the idea.
 
@@ -25,6 +25,9 @@ pub use world::World;
 
 /// Most messages that one command delivers.
 pub const MESSAGES_MAX: usize = 100_000;
+
+/// Most commands of a script, with what is repeated.
+pub const STEPS_MAX: u64 = 100_000;
 
 /// Why a script did not end well.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,13 +88,43 @@ fn steps(text: &str) -> Vec<Step<'_>> {
     steps
 }
 
+/// Writes out what `repeat 10` and `end` enclose, so many times.
+fn unroll<'a>(steps: &[Step<'a>]) -> Result<Vec<Step<'a>>, Failure> {
+    let unplayable = |line, what: &str| Failure::Unplayable { line, what: what.to_owned() };
+    let mut unrolled: Vec<Step<'a>> = Vec::new();
+    let mut open: Vec<(usize, u64, usize)> = Vec::new();
+    for step in steps {
+        let line = step.line;
+        if let Some(count) = step.command.strip_prefix("repeat ") {
+            let count = count.trim().parse().ok().filter(|count| *count > 0);
+            let count = count.ok_or_else(|| unplayable(line, "repeat how often? repeat 10"))?;
+            open.push((line, count, unrolled.len()));
+        } else if step.command == "end" {
+            let Some((_, count, first)) = open.pop() else {
+                return Err(unplayable(line, "end of what? There is no repeat before it"));
+            };
+            let body = unrolled[first..].to_vec();
+            if body.len() as u64 * count > STEPS_MAX {
+                return Err(unplayable(line, "that often is too long a story"));
+            }
+            (1..count).for_each(|_| unrolled.extend_from_slice(&body));
+        } else {
+            unrolled.push(step.clone());
+        }
+    }
+    match open.pop() {
+        Some((line, ..)) => Err(unplayable(line, "a repeat has no end")),
+        None => Ok(unrolled),
+    }
+}
+
 /// Plays a script, perhaps with a bug planted in every core.
 ///
 /// # Errors
 /// [`Failure`] at the first command that does not answer as expected, or breaks what must hold.
 pub fn play(text: &str, planted: Option<gavel_raft::Mutation>) -> Result<(), Failure> {
     let mut world = World::new(planted);
-    for step in steps(text) {
+    for step in unroll(&steps(text))? {
         let Step { line, command, ref expected } = step;
         let answer = match command::run(&mut world, command) {
             Ok(answer) => answer,
@@ -224,6 +257,38 @@ mod tests {
             };
             assert!(found == line && what.contains(word), "{text} at {found}: {what}");
         }
+    }
+
+    #[test]
+    fn what_is_repeated_is_played_so_often() {
+        let text = "cluster 3\nrepeat 2\nrun 2s until leader!=none\nrepeat 3\npropose leader\nend\n\
+                    run 50ms\nend\nexpect committed=7\n";
+        assert_eq!(play(text, None), Ok(()));
+        for (text, line, word) in [
+            ("cluster 3\nrepeat 2\nrun 1s\n", 2, "has no end"),
+            ("cluster 3\nend\n", 2, "end of what"),
+            ("cluster 3\nrepeat often\nend\n", 2, "repeat how often"),
+            ("cluster 3\nrepeat 60000\nheal\nheal\nend\n", 5, "too long"),
+            ("cluster 3\nrepeat 2\nheal\nexpect wire=1\nend\n", 4, "wire is 0"),
+        ] {
+            let failure = play(text, None).expect_err(text).to_string();
+            assert!(failure.starts_with(&format!("line {line}:")), "{failure}");
+            assert!(failure.contains(word), "{failure}");
+        }
+    }
+
+    #[test]
+    fn what_is_held_is_on_its_way_for_as_long_as_the_story_says() {
+        let text = "cluster 3 pre-vote=off\ncampaign 1\nhold 1->2 vote\nexpect wire=1 aside=1\n\
+                    stabilize\nexpect 2 term=0\nexpect leader=1\nwire 1->2 vote\n----\n\n\
+                    release to=3\nexpect aside=1\nrelease\nwire 1->2 vote\n----\n\
+                    1->2 vote term=1 last=0/0\n\ncrash 2,3\nexpect 3 down\nrestart others\n\
+                    expect 2 term=0\n";
+        let failure =
+            play(text, None).expect_err("a heartbeat told node 2 of the term").to_string();
+        assert!(failure.starts_with("line 6:"), "{failure}");
+        let text = text.replace("hold 1->2 vote", "cut 1->2\nhold 1->2 vote");
+        assert_eq!(play(&text, None), Ok(()));
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use super::command::Stop;
 use super::world::World;
+use gavel_raft::NodeSet;
 use std::borrow::Cow;
 
 /// Options whose values are nodes.
 const OF_NODES: &[&str] = &["from", "to", "add", "learner", "witness", "remove"];
 
-/// Puts numbers in the place of `leader`, who leads in the highest term, and `others`, the rest.
+/// Puts numbers in the place of `leader`, who leads in the highest term, of `others`, the rest, and
+/// of `everybody`.
 ///
 /// Where these words are something else (`role=leader`, `expect leader=1`) they stay.
 pub(super) fn resolve<'a>(world: &World, command: &'a str) -> Result<Cow<'a, str>, Stop> {
@@ -29,18 +31,22 @@ pub(super) fn resolve<'a>(world: &World, command: &'a str) -> Result<Cow<'a, str
 
 fn nodes<'a>(world: &World, word: &'a str) -> Result<Cow<'a, str>, Stop> {
     let is_end = |c: char| !c.is_ascii_alphanumeric();
-    if !word.split(is_end).any(|part| matches!(part, "leader" | "others")) {
-        return Ok(Cow::Borrowed(word));
+    let has = |name: &str| word.split(is_end).any(|part| part == name);
+    let list = |nodes: NodeSet| {
+        let nodes: Vec<String> = nodes.iter().map(|node| node.to_string()).collect();
+        nodes.join(",")
+    };
+    let word = match has("everybody") {
+        true => Cow::Owned(word.replace("everybody", &list(world.everybody()))),
+        false => Cow::Borrowed(word),
+    };
+    if !has("leader") && !has("others") {
+        return Ok(word);
     }
     let Some(leader) = world.cluster.leader() else {
         return Err(Stop::Disagrees(format!("nobody leads, so that {word} is nobody")));
     };
-    let others: Vec<String> = world
-        .everybody()
-        .iter()
-        .filter(|node| *node != leader)
-        .map(|node| node.to_string())
-        .collect();
+    let others = list(world.everybody().without(NodeSet::one(leader)));
     let leader = leader.to_string();
-    Ok(Cow::Owned(word.replace("leader", &leader).replace("others", &others.join(","))))
+    Ok(Cow::Owned(word.replace("leader", &leader).replace("others", &others)))
 }

@@ -65,7 +65,10 @@ pub(super) fn read(world: &World, name: &str) -> Option<String> {
 pub(super) fn run(world: &World, name: &str, words: &mut Words<'_>) -> Result<String, Stop> {
     let mut text = String::new();
     if name == "wire" {
-        for envelope in &world.cluster.wire {
+        let mut count = u64::MAX;
+        let filter = super::command::filter(words, &mut count)?;
+        let meant = world.cluster.wire.iter().filter(|envelope| filter.means(envelope));
+        for envelope in meant.take(count.try_into().unwrap_or(usize::MAX)) {
             line(&mut text, &message(envelope));
         }
         return Ok(text);

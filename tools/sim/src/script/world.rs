@@ -20,6 +20,8 @@ pub struct World {
     pub(super) backups: BTreeMap<NodeId, Disk>,
     /// What happens to messages while time runs; nothing, if there is none.
     pub(super) weather: Option<Weather>,
+    /// Messages that a script took off the wire and keeps.
+    pub(super) aside: Vec<Envelope>,
     /// Options that nodes get unless they have their own.
     pub(super) usual: Options,
     /// Messages under way, and when they are due.
@@ -58,7 +60,18 @@ pub(super) struct Filter<'a> {
 }
 
 impl Filter<'_> {
-    fn means(&self, envelope: &Envelope) -> bool {
+    /// Takes those that are meant, and at most so many, the oldest first.
+    pub(super) fn take(&self, messages: &mut Vec<Envelope>, count: u64) -> Vec<Envelope> {
+        let (mut taken, mut left) = (Vec::new(), Vec::new());
+        for envelope in messages.drain(..) {
+            let is_meant = (taken.len() as u64) < count && self.means(&envelope);
+            if is_meant { taken.push(envelope) } else { left.push(envelope) }
+        }
+        *messages = left;
+        taken
+    }
+
+    pub(super) fn means(&self, envelope: &Envelope) -> bool {
         let ends = NodeSet::one(envelope.from).or(NodeSet::one(envelope.to));
         self.link.is_none_or(|link| link == (envelope.from, envelope.to))
             && self.from.is_none_or(|from| from == envelope.from)
@@ -80,6 +93,7 @@ impl World {
             reads: BTreeMap::new(),
             backups: BTreeMap::new(),
             weather: None,
+            aside: Vec::new(),
             usual: Options::new(NodeId(1), 1),
             flying: Vec::new(),
             next_value: 0,
@@ -143,14 +157,7 @@ impl World {
 
     /// Takes messages off the wire.
     pub(super) fn take(&mut self, filter: Filter<'_>, count: u64) -> Vec<Envelope> {
-        let mut taken = Vec::new();
-        let mut left = Vec::new();
-        for envelope in self.cluster.wire.drain(..) {
-            let is_meant = (taken.len() as u64) < count && filter.means(&envelope);
-            if is_meant { taken.push(envelope) } else { left.push(envelope) }
-        }
-        self.cluster.wire = left;
-        taken
+        filter.take(&mut self.cluster.wire, count)
     }
 
     /// Delivers until nothing that is meant is left.
