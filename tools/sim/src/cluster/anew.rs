@@ -14,15 +14,16 @@
 //! by the generation, which compares before the term: they take nothing more from the old cluster.
 
 use super::check::{Checks, fail};
+use super::mutation::Mutation;
 use super::node::Node;
 use super::orphans::Orphans;
 use super::settle::Phase;
 use super::weather::MS;
 use super::world::{Event, World};
 use crate::check::{Verdict, Violation};
-use gavel_raft::memory::{Disk, Entry};
-use gavel_raft::{Config, DiskId, Input};
-use gavel_types::{Index, NodeId};
+use gavel_raft::memory::{Cargo, Disk, Entry, Envelope};
+use gavel_raft::{Config, DiskId, Input, Message};
+use gavel_types::{Index, NodeId, Term};
 use std::collections::{BTreeSet, VecDeque};
 
 /// How long the one that is left is alone (ns): no frame of the old cluster is on its way by then.
@@ -89,6 +90,32 @@ impl World {
         self.plan(0, Event::Starts(id));
     }
 
+    /// A message arrives. SAFETY 16: from a lower generation than the node knows of, it changes
+    /// nothing.
+    pub(super) fn receives(&mut self, place: usize, envelope: &Envelope) -> Verdict {
+        let now = self.now;
+        let node = &mut self.nodes[place];
+        let Cargo::Raft(msg, _) = &envelope.cargo else {
+            node.receive(now, envelope);
+            return Ok(());
+        };
+        let is_behind = msg.generation < node.reign().generation;
+        let before = state(node);
+        if is_behind && node.mutation == Some(Mutation::GenerationUnchecked) {
+            let msg = Message { generation: node.reign().generation, ..*msg };
+            let Cargo::Raft(_, entries) = envelope.cargo.clone() else { return Ok(()) };
+            let cargo = Cargo::Raft(msg, entries);
+            node.receive(now, &Envelope { cargo, ..*envelope });
+        } else {
+            node.receive(now, envelope);
+        }
+        if is_behind && state(node) != before {
+            let what = format!("node {} takes {} of generation", node.id, envelope.kind());
+            return fail("generation", format!("{what} {}", msg.generation.0));
+        }
+        Ok(())
+    }
+
     /// Nobody is stopped any more.
     pub(super) fn is_together(&self) -> bool {
         self.anew.stopped.is_empty()
@@ -100,6 +127,12 @@ impl World {
             self.plan(ALONE_NS.1, Event::Joins);
         }
     }
+}
+
+/// What a message may change.
+fn state(node: &Node) -> Option<(Term, Index, Index, Option<NodeId>)> {
+    let raft = &node.host.as_ref()?.raft;
+    Some((raft.term(), raft.log().last().index, raft.commit(), raft.leader()))
 }
 
 impl Checks {

@@ -130,6 +130,12 @@ impl Client {
         hears
     }
 
+    /// What is under way is for the log.
+    #[must_use]
+    pub fn asks_for_command(&self) -> bool {
+        self.open.is_some_and(|open| matches!(open.ask, Asked::Command(_)))
+    }
+
     /// It was answered; false if that is no news.
     pub fn answered(&mut self, op: OpId, value: Option<u64>) -> bool {
         let is_news = self.open.is_some_and(|open| open.op == op);

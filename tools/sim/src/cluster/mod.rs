@@ -30,6 +30,7 @@ mod plot;
 pub mod primary;
 pub mod profile;
 pub mod promise;
+pub mod recall;
 pub mod rule;
 mod settle;
 mod talk;

@@ -53,11 +53,17 @@ pub enum Mutation {
     ClientIgnoresTerm,
     /// A disk loses the cluster's generation in a crash.
     GenerationForgotten,
+    /// A node takes messages of whatever generation.
+    GenerationUnchecked,
+    /// A new primary sends the runs of its log before an entry of its own term is committed.
+    RunsTooEarly,
+    /// It sends the newest run only, and clients take all before it for kept.
+    NewestRunOnly,
 }
 
 impl Mutation {
     /// What is around the core.
-    const AROUND: [(&'static str, Self); 21] = [
+    const AROUND: [(&'static str, Self); 24] = [
         ("answer-before-commit", Self::AnswerBeforeCommit),
         ("apply-before-commit", Self::ApplyBeforeCommit),
         ("skip-deduplication", Self::SkipDeduplication),
@@ -79,6 +85,9 @@ impl Mutation {
         ("release-before-own-term", Self::ReleaseBeforeOwnTerm),
         ("client-ignores-term", Self::ClientIgnoresTerm),
         ("generation-forgotten", Self::GenerationForgotten),
+        ("generation-unchecked", Self::GenerationUnchecked),
+        ("runs-too-early", Self::RunsTooEarly),
+        ("newest-run-only", Self::NewestRunOnly),
     ];
 
     /// All of them, the core's first.
@@ -140,8 +149,10 @@ impl Mutation {
             | Self::LocalReadLeaks
             | Self::ReadIgnoresRelease
             | Self::OrphanApplied
-            | Self::ReleaseBeforeOwnTerm => "cluster-local",
-            Self::GenerationForgotten => "cluster-anew",
+            | Self::ReleaseBeforeOwnTerm
+            | Self::RunsTooEarly
+            | Self::NewestRunOnly => "cluster-local",
+            Self::GenerationForgotten | Self::GenerationUnchecked => "cluster-anew",
             Self::ClientIgnoresTerm => "cluster-stopped-local",
             Self::Core(Core::HalfOfJoint | Core::ChangeTooEarly) => "cluster-members",
             Self::Core(

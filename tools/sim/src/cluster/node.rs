@@ -16,6 +16,7 @@ use super::machine::{Applied, Command, Machine};
 use super::mutation::Mutation;
 use super::orphans::Orphans;
 use super::primary::Primary;
+use super::recall::Sent;
 use super::rule::{Policy, Reign, Rule};
 use crate::linear::{OpId, RegisterAnswer};
 use gavel_raft::memory::{Disk, Entry, Envelope, Host};
@@ -54,9 +55,9 @@ pub enum Reply {
     Answer(OpId, RegisterAnswer),
     /// Ask that node, or any other.
     Redirect(OpId, Option<NodeId>),
-    /// The session is established with a new primary: ask again. From here on the client takes
-    /// nothing from an older one (SAFETY 8, 18).
-    Established(OpId),
+    /// The session is established with a new primary, whose log has these runs: ask again. From
+    /// here on the client takes nothing from an older one (SAFETY 8, 18, 19).
+    Established(OpId, Sent),
 }
 
 /// An answer that may not leave yet, and the entry that it depends on.
@@ -276,7 +277,7 @@ impl Node {
     pub fn ask(&mut self, now: Nanos, request: Request, commands: &[Command]) -> Option<Reply> {
         let at = self.clocks.read(now);
         let (is_witness, reign) = (self.is_witness(), self.reign());
-        let answered = self.answered(request.ask, commands);
+        let (answered, own_first) = (self.answered(request.ask, commands), self.own_first());
         let host = self.host.as_mut()?;
         let redirect = Reply::Redirect(request.op, host.raft.leader());
         if is_witness {
@@ -288,7 +289,14 @@ impl Node {
                     return Some(redirect);
                 }
                 if request.reign < reign {
-                    return Some(Reply::Established(request.op));
+                    let reply = Reply::Established(request.op, Sent::default());
+                    if self.mutation == Some(Mutation::RunsTooEarly) {
+                        return Some(reply);
+                    }
+                    let unsent = Unsent::of_command(&request, reply, own_first);
+                    let (rule, term) = (Rule::Quorum, reign.term);
+                    self.unsent.push(Unsent { rule, term, ..unsent });
+                    return None;
                 }
                 self.askers.insert(place, request);
                 if let Some((answer, index)) = answered {

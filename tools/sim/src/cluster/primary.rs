@@ -88,6 +88,12 @@ impl Node {
         Some((answer, Index(at as u64 + 1)))
     }
 
+    /// The first entry of the term in which it leads; beyond all of its log if it does not.
+    pub(super) fn own_first(&self) -> Index {
+        let beyond = Index(self.entries().len() as u64).next();
+        self.primary.as_ref().map_or(beyond, |primary| primary.own_first)
+    }
+
     /// How far answers may go now.
     pub(super) fn release(&mut self, now: Nanos) -> Released {
         let (at, policy, mutation) = (self.clocks.read(now), self.policy, self.mutation);

@@ -158,7 +158,9 @@ impl World {
     /// Whether clients were told one story.
     pub(super) fn judge_history(&mut self) -> Verdict {
         let log = self.nodes.iter().map(Node::entries).max_by_key(|entries| entries.len());
-        let fail_overs = self.promises.fail_overs(log.unwrap_or_default());
+        let log = log.unwrap_or_default();
+        self.judge_recall(log)?;
+        let fail_overs = self.promises.fail_overs(log);
         match check_prefix(&self.history, &fail_overs, CONFIGURATIONS_MAX) {
             Decision::Linearizable { .. } => Ok(()),
             Decision::Violated(refutation) => {

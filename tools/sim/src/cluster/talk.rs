@@ -23,7 +23,7 @@ impl World {
         let stamp = self.nodes[place].stamp(&unsent);
         let (id, client, index) = (self.nodes[place].id, unsent.client, unsent.index);
         let Reply::Answer(op, answer) = unsent.reply else {
-            self.send_reply(client, stamp, unsent.reply);
+            self.says(place, client, stamp, unsent.reply);
             return Ok(());
         };
         let verdict = self.judge_answer(place, op, &unsent, &stamp);
@@ -61,7 +61,16 @@ impl World {
         self.plan(patience_ns, Event::Impatient { client: request.client, attempt });
     }
 
-    pub(super) fn send_reply(&mut self, client: usize, stamp: Stamp, reply: Reply) {
+    /// Says to a client what is no answer.
+    pub(super) fn says(&mut self, place: usize, client: usize, stamp: Stamp, reply: Reply) {
+        let reply = match reply {
+            Reply::Established(op, _) => Reply::Established(op, self.sends_runs(place)),
+            reply => reply,
+        };
+        self.send_reply(client, stamp, reply);
+    }
+
+    fn send_reply(&mut self, client: usize, stamp: Stamp, reply: Reply) {
         let arrivals = self.net.arrivals(self.now, self.case.profile);
         for at in arrivals.into_iter().flatten() {
             self.plan_at(at, Event::Replied(client, stamp, reply));
@@ -104,10 +113,14 @@ impl World {
                     RegisterAnswer::Holds(value) => value,
                     _ => None,
                 };
+                let is_command = self.clients[client].asks_for_command();
                 if self.clients[client].answered(op, value) {
                     self.promises.takes(client, stamp.reign)?;
                     self.history.answer(op, answer, self.now);
                     self.promises.taken(op, &stamp);
+                    if is_command {
+                        self.remembers(client, op, &stamp);
+                    }
                     self.sights.see(NAMES[stamp.rule as usize]);
                     self.note_answer(op);
                     let thinks_ns = self.clients[client].thinks_ns();
@@ -121,7 +134,8 @@ impl World {
                     self.retries(client, Some(hint));
                 }
             }
-            Reply::Established(op) => {
+            Reply::Established(op, sent) => {
+                self.recalls(client, stamp.reign, sent);
                 let is_open = self.clients[client].open.is_some_and(|open| open.op == op);
                 if is_open {
                     let target = self.clients[client].target;

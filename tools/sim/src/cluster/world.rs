@@ -23,6 +23,7 @@ use super::net::Net;
 use super::node::{Node, Reply, Request};
 use super::plot::Plots;
 use super::promise::Promises;
+use super::recall::Recall;
 use super::rule::{Policy, Rule, Stamp};
 use super::settle::Phase;
 use super::trace::Trace;
@@ -94,6 +95,7 @@ pub struct World {
     pub(super) net: Net,
     pub(super) checks: Checks,
     pub(super) promises: Promises,
+    pub(super) recall: Recall,
     pub(super) trace: Trace,
     pub(super) history: History<Register>,
     pub(super) commands: Vec<Command>,
@@ -162,6 +164,7 @@ impl World {
             net,
             checks: Checks::default(),
             promises: Promises::new(policy),
+            recall: Recall::default(),
             trace: Trace::default(),
             history: History::default(),
             commands: Vec::new(),
@@ -272,7 +275,7 @@ impl World {
                 }
                 self.node(id).paused_until = None;
             }
-            self.node_event(id, event);
+            self.node_event(id, event)?;
             return self.after(id);
         }
         match event {
@@ -299,13 +302,13 @@ impl World {
         Ok(())
     }
 
-    fn node_event(&mut self, id: NodeId, event: Event) {
+    fn node_event(&mut self, id: NodeId, event: Event) -> Verdict {
         let now = self.now;
         let place = usize::from(id.0) - 1;
         match event {
             Event::Arrives(envelope) if self.net.carries(&envelope) => {
                 self.tell_of(&envelope);
-                self.nodes[place].receive(now, &envelope);
+                return self.receives(place, &envelope);
             }
             Event::Tick(_) => {
                 let next = self.random.between(TICK_NS.0, TICK_NS.1);
@@ -328,11 +331,12 @@ impl World {
                 if let Some(reply) = reply {
                     let reign = self.nodes[place].reign();
                     let stamp = Stamp { reign, ..Stamp::default() };
-                    self.send_reply(request.client, stamp, reply);
+                    self.says(place, request.client, stamp, reply);
                 }
             }
             _ => {}
         }
+        Ok(())
     }
 
     fn written(&mut self, id: NodeId, life: u64, is_log: bool) {
