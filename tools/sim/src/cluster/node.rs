@@ -398,7 +398,10 @@ impl Node {
     /// The answer to a command that had its effect before, and the entry that it depends on.
     fn answered(&self, ask: Asked, commands: &[Command]) -> Option<(RegisterAnswer, Index)> {
         let Asked::Command(place) = ask else { return None };
-        let applied = || Some((self.machine.answered(&commands[place])?, self.machine.applied()));
+        let applied = || {
+            let answer = self.machine.answered(&commands[place])?;
+            Some((answer, self.effect_of(place)?))
+        };
         self.executed(place, &commands[place]).or_else(applied)
     }
 

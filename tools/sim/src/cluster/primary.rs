@@ -82,10 +82,14 @@ impl Node {
         command: &Command,
     ) -> Option<(RegisterAnswer, Index)> {
         let ahead = self.primary.as_ref()?.ahead.as_ref()?;
-        let answer = ahead.answered(command)?;
+        Some((ahead.answered(command)?, self.effect_of(place)?))
+    }
+
+    /// The record by which a command had its effect: the first that holds it.
+    pub(super) fn effect_of(&self, place: usize) -> Option<Index> {
         let is_it = |entry: &Entry| entry.payload == Payload::Value(place as u64);
         let at = self.entries().iter().position(is_it)?;
-        Some((answer, Index(at as u64 + 1)))
+        Some(Index(at as u64 + 1))
     }
 
     /// The first entry of the term in which it leads; beyond all of its log if it does not.
