@@ -8,7 +8,8 @@
 //! Inputs -> outputs: the weather's draw -> the steps above; what the checkers must forget.
 //! Invariants: the statement is true: whoever is not the one is stopped, and never comes back with
 //! what it had; what the one's log holds is what the cluster holds from there on (SAFETY 16).
-//! Not here: a statement that is false: nothing could be promised of it.
+//! Limits: of a false statement, at the end of worlds beyond the model, only one thing is promised:
+//! neither nodes nor clients go back a generation. Two clusters under one name are there then.
 //!
 //! What only the others held is lost, whatever rule it was acknowledged under. Clients find it out
 //! by the generation, which compares before the term: they take nothing more from the old cluster.
@@ -23,11 +24,14 @@ use super::world::{Event, World};
 use crate::check::{Verdict, Violation};
 use gavel_raft::memory::{Cargo, Disk, Entry, Envelope};
 use gavel_raft::{Config, DiskId, Input, Message};
-use gavel_types::{Index, NodeId, Term};
+use gavel_types::{Index, Nanos, NodeId, Term};
 use std::collections::{BTreeSet, VecDeque};
 
 /// How long the one that is left is alone (ns): no frame of the old cluster is on its way by then.
 const ALONE_NS: (u64, u64) = (1_500 * MS, 3_000 * MS);
+
+/// How long two clusters are watched (ns).
+const TORN_NS: u64 = 4_000 * MS;
 
 /// Who is stopped, and who is to come back next.
 #[derive(Debug, Default)]
@@ -66,6 +70,31 @@ impl World {
         let alone_ns = self.random.between(ALONE_NS.0, ALONE_NS.1);
         self.plan(alone_ns, Event::Joins);
         Ok(true)
+    }
+
+    /// The operator says that all others are stopped, and they are not.
+    pub(super) fn states_falsely(&mut self) -> Verdict {
+        let leader = self.leader();
+        let is_fit = |node: &&Node| {
+            let votes = |host: &gavel_raft::memory::Host| host.raft.is_voter();
+            node.host.as_ref().is_some_and(votes) && !node.is_witness() && Some(node.id) != leader
+        };
+        let Some(id) = self.nodes.iter().find(is_fit).map(|node| node.id) else { return Ok(()) };
+        self.tell(format!("the operator says falsely that all others but {id} are stopped"));
+        if self.random.one_in(2) {
+            self.parts(id, None);
+        }
+        let now = self.now;
+        self.phase = Phase::Torn { until: Nanos(now.0 + TORN_NS) };
+        self.node(id).paused_until = None;
+        self.node(id).step(now, Input::ForceNewCluster);
+        let verdict = self.after(id);
+        self.forgives(verdict)
+    }
+
+    /// There are two clusters under one name.
+    pub(super) fn is_torn(&self) -> bool {
+        matches!(self.phase, Phase::Torn { .. })
     }
 
     fn replace_disk(&mut self, id: NodeId) {

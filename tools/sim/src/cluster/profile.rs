@@ -6,6 +6,7 @@
 //! break what a promise rests on, and are counted apart (SAFETY 25).
 //! Not here: when what happens (weather.rs).
 
+use super::beyond::ANYTHING;
 use super::fault::Fault;
 use super::rule::Rule;
 
@@ -255,6 +256,16 @@ pub const PROFILES: &[Profile] = &[
         ],
         drifts: true,
         compacts: true,
+        ..CALM
+    },
+    Profile {
+        name: "cluster-torn",
+        about: "beyond the model: one node begins anew while the others run; nobody goes back",
+        drop_one_in: 200,
+        delay_one_in: 100,
+        faults: &[(Fault::Crash, 4), (Fault::Isolate, 3), (Fault::OneWay, 2), (Fault::Stop, 1)],
+        drifts: true,
+        flags: ANYTHING,
         ..CALM
     },
     Profile {

@@ -10,6 +10,7 @@
 //! Invariants: what is not there within [`PATIENCE_NS`] is a violation.
 //! Not here: the weather itself.
 
+use super::beyond::ANYTHING;
 use super::node::Node;
 use super::world::{Event, World};
 use super::{COMMANDS_MIN, SECONDS_MIN};
@@ -26,8 +27,19 @@ pub const PATIENCE_NS: u64 = 10_000_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     Weather,
-    Healing { since: Nanos, first_op: usize, commit: Index, is_answered: bool },
-    Settling { since: Nanos },
+    Healing {
+        since: Nanos,
+        first_op: usize,
+        commit: Index,
+        is_answered: bool,
+    },
+    Settling {
+        since: Nanos,
+    },
+    /// Two clusters under one name, until then.
+    Torn {
+        until: Nanos,
+    },
 }
 
 impl Phase {
@@ -43,7 +55,10 @@ impl World {
             Phase::Weather => {
                 let is_time = self.now.0 >= SECONDS_MIN * 1_000_000_000;
                 if is_time && self.commands.len() >= COMMANDS_MIN {
-                    self.end_weather()?;
+                    match self.case.profile.flags == ANYTHING {
+                        true => self.states_falsely()?,
+                        false => self.end_weather()?,
+                    }
                 } else if self.now.0 >= 4 * SECONDS_MIN * 1_000_000_000 {
                     let calls = self.commands.len();
                     return Err(self.no_progress(format!("only {calls} commands in all the time")));
@@ -59,6 +74,7 @@ impl World {
                     return Err(self.no_progress(what));
                 }
             }
+            Phase::Torn { until } => return Ok(self.now >= until),
             Phase::Settling { since } => {
                 let is_quiet = self.clients.iter().all(|client| client.open.is_none());
                 if is_quiet && self.is_equal() {
@@ -141,6 +157,16 @@ impl World {
         };
         let first = self.nodes.first().and_then(state);
         first.is_some() && self.nodes.iter().all(|node| node.is_witness() || state(node) == first)
+    }
+
+    /// Nodes of a cluster that another one took the place of.
+    pub(super) fn count_superseded(&mut self) -> Verdict {
+        let is_superseded =
+            |node: &&Node| node.host.as_ref().is_some_and(|host| host.raft.is_superseded());
+        for _ in 0..self.nodes.iter().filter(is_superseded).count() {
+            self.sights.see("superseded");
+        }
+        Ok(())
     }
 
     /// What the rules cost.

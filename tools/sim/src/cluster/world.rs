@@ -245,10 +245,14 @@ impl World {
                 return Err(Violation::new("progress", "events without end"));
             }
             self.trace.note(at, [number, 0, 0, self.events]);
-            self.happen(event)?;
+            let verdict = self.happen(event);
+            self.forgives(verdict)?;
             if self.settle()? {
                 break;
             }
+        }
+        if self.is_torn() {
+            return self.count_superseded();
         }
         self.checks.logs_match(&self.nodes)?;
         self.count_stakes();
