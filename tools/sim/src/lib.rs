@@ -19,13 +19,16 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+pub mod cli;
 pub mod client;
 pub mod cluster;
 pub mod countdown;
 pub mod crash;
 pub mod faults;
 pub mod flow;
+pub mod forecast;
 pub mod habits;
+pub mod less;
 pub mod linear;
 pub mod machine;
 pub mod mutation;
@@ -34,6 +37,7 @@ pub mod node;
 pub mod ports;
 pub mod profile;
 pub mod random;
+pub mod regressions;
 mod replay;
 pub mod run;
 pub mod script;

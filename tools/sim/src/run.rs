@@ -7,6 +7,8 @@
 use crate::check::{Shared, Sights, Violation};
 use crate::countdown::{Countdown, FailCall};
 use crate::faults::FaultCounts;
+use crate::forecast::Befell;
+use crate::less::Less;
 use crate::mutation::Mutation;
 use crate::profile::Profile;
 use crate::world::World;
@@ -19,7 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub const ASSERTION: &str = "assertion";
 
 /// What to run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Case {
     /// The seed.
     pub seed: u64,
@@ -29,6 +31,8 @@ pub struct Case {
     pub mutation: Option<Mutation>,
     /// The call of storage that fails, if any.
     pub fails: Option<FailCall>,
+    /// What is left out.
+    pub less: Less,
 }
 
 /// What came of a world.
@@ -48,6 +52,8 @@ pub struct Outcome {
     pub submitted: u64,
     /// Faults by kind.
     pub faults: FaultCounts,
+    /// The numbered ones, in order.
+    pub befell: Vec<Befell>,
     /// What clients and starts met with.
     pub sights: Sights,
     /// Calls of storage.
@@ -66,9 +72,9 @@ thread_local! {
 #[must_use]
 pub fn run(case: Case) -> Outcome {
     let checkers = Shared::default();
-    RUNNING.with(|running| *running.borrow_mut() = Some((case, checkers.clone())));
+    RUNNING.with(|running| *running.borrow_mut() = Some((case.clone(), checkers.clone())));
     let countdown = Countdown::new(case.fails);
-    let mut world = World::new(case, countdown.clone(), checkers.clone());
+    let mut world = World::new(case.clone(), countdown.clone(), checkers.clone());
     let ended = catch_unwind(AssertUnwindSafe(|| world.run()));
     RUNNING.with(|running| *running.borrow_mut() = None);
     let violation = match ended {
@@ -82,6 +88,7 @@ pub fn run(case: Case) -> Outcome {
         elapsed: world.elapsed(),
         submitted: world.submitted(),
         faults: world.faults().clone(),
+        befell: world.befell().to_vec(),
         sights: checkers.borrow().sights.clone(),
         timeline: violation.as_ref().map_or(String::new(), |_| checkers.borrow().timeline.lines()),
         calls: countdown.calls(),
@@ -102,24 +109,35 @@ pub(crate) fn text(panic: &(dyn core::any::Any + Send)) -> String {
 
 /// What runs on this thread, and its last events: for a hook, in builds that do not unwind.
 #[must_use]
-pub fn running() -> Option<(Case, u64, String)> {
+pub fn running() -> Option<(Case, Nanos, String)> {
     RUNNING.with(|running| {
         let running = running.try_borrow().ok()?;
         let (case, checkers) = running.as_ref()?;
         let checkers = checkers.try_borrow().ok()?;
-        Some((*case, checkers.timeline.step(), checkers.timeline.lines()))
+        Some((case.clone(), checkers.timeline.now(), checkers.timeline.lines()))
     })
 }
 
 impl Case {
+    /// The whole world of a seed, and the product as it is.
+    #[must_use]
+    pub fn of(seed: u64, profile: &'static Profile) -> Self {
+        Self { seed, profile, mutation: None, fails: None, less: Less::default() }
+    }
+
     /// How to play it again.
     #[must_use]
     pub fn command(&self) -> String {
-        let Self { seed, profile, mutation, fails } = self;
+        let Self { seed, profile, mutation, fails, less } = self;
         let mutate = mutation.map_or(String::new(), |m| format!(" --mutate {}", m.name()));
         let fails = fails.map_or(String::new(), |fails| format!(" {}", fails.option()));
-        format!("cargo xtask sim --profile {} --seeds 1 --from {seed}{mutate}{fails}", profile.name)
+        again(profile.name, *seed, &format!("{mutate}{fails}{}", less.options()))
     }
+}
+
+/// The command line of one world of either kind.
+pub(crate) fn again(profile: &str, seed: u64, options: &str) -> String {
+    format!("cargo xtask sim --profile {profile} --seeds 1 --from {seed}{options}")
 }
 
 impl Outcome {
@@ -155,7 +173,7 @@ pub struct Found {
 pub fn hunt(mutation: Mutation, from: u64, seeds: u64) -> Option<Found> {
     let profile = Profile::named(mutation.profile()).expect("a mutation's profile is there");
     found_by(from, seeds, |seed| {
-        run(Case { seed, profile, mutation: Some(mutation), fails: None }).violation
+        run(Case { mutation: Some(mutation), ..Case::of(seed, profile) }).violation
     })
 }
 
@@ -191,7 +209,7 @@ pub struct Swept {
 #[must_use]
 pub fn sweep(seed: u64, profile: &'static Profile, each: &mut dyn FnMut(u64, u64)) -> Swept {
     let mut swept = Swept::default();
-    let whole = run(Case { seed, profile, mutation: None, fails: None });
+    let whole = run(Case::of(seed, profile));
     swept.calls = whole.calls;
     swept.runs = 1;
     if whole.violation.is_some() {
@@ -201,7 +219,7 @@ pub fn sweep(seed: u64, profile: &'static Profile, each: &mut dyn FnMut(u64, u64
     for call in 1..=swept.calls {
         for kind in [StoreFaultKind::Io, StoreFaultKind::Full] {
             let fails = Some(FailCall { call, kind });
-            let outcome = run(Case { seed, profile, mutation: None, fails });
+            let outcome = run(Case { fails, ..Case::of(seed, profile) });
             let what = outcome.failed.expect("worlds are the same up to the call that fails");
             swept.failed.see(what);
             swept.sights.add(&outcome.sights);

@@ -9,14 +9,16 @@ use std::collections::VecDeque;
 use std::fmt::Write;
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// Events that are kept for a person.
-pub const EVENTS_KEPT: usize = 200;
+/// Events that are kept for a person, of either sort.
+pub const EVENTS_KEPT: usize = 80;
 
 /// The events of a run.
 #[derive(Default)]
 pub struct Timeline {
     hash: Xxh3Default,
     last: VecDeque<(u64, Nanos, Happened)>,
+    /// Faults, starts and lives: rarer than the others, and what a story turns on.
+    turns: VecDeque<(u64, Nanos, Happened)>,
     step: u64,
     time: Nanos,
 }
@@ -137,6 +139,40 @@ impl Happened {
     }
 }
 
+impl Happened {
+    fn is_turn(&self) -> bool {
+        let is_of_somebody = matches!(self, Self::Client { .. } | Self::Shadow { .. });
+        is_of_somebody || matches!(self, Self::Fault { .. } | Self::Started { .. })
+    }
+}
+
+impl std::fmt::Display for Happened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Worked { agent, work } => write!(f, "the {agent} works: {work}"),
+            Self::BlockIssued { block_seq, last } => {
+                write!(f, "block {block_seq} goes to the disk, up to record {last}")
+            }
+            Self::Durable { index } => write!(f, "the disk holds records up to {index}"),
+            Self::Sent { conn, bytes } => write!(f, "{bytes} bytes leave on connection {conn}"),
+            Self::Received { client, number, hash } => {
+                write!(f, "client {client} receives report {number} ({hash:016x})")
+            }
+            Self::Submitted { client, seq, asked } => {
+                write!(f, "client {client} submits message {seq}: {asked:?}")
+            }
+            Self::Client { client, what } => write!(f, "client {client}: {what}"),
+            Self::Fault { what } => write!(f, "** {what}"),
+            Self::Started { incarnation, last, cut } => {
+                write!(f, "** start {incarnation} recovers {last} records; {cut}")
+            }
+            Self::Snapshot { index } => write!(f, "a snapshot of record {index}"),
+            Self::GivenUp { below } => write!(f, "segments below {below} are given up"),
+            Self::Shadow { what } => write!(f, "the shadow: {what}"),
+        }
+    }
+}
+
 impl Timeline {
     /// Where the run stands: what is noted next happened there.
     pub fn at(&mut self, step: u64, time: Nanos) {
@@ -145,24 +181,14 @@ impl Timeline {
 
     /// Notes an event.
     pub fn note(&mut self, happened: Happened) {
-        if std::env::var_os("DBG").is_some()
-            && (matches!(
-                happened,
-                Happened::Client { .. }
-                    | Happened::Shadow { .. }
-                    | Happened::Fault { .. }
-                    | Happened::Started { .. }
-            ) || matches!(happened, Happened::Received{number,..} if number % 100 == 0))
-        {
-            eprintln!("DBG {} {} {:?}", self.step, self.time.0 / 1000, happened);
-        }
         self.hash.update(&self.step.to_le_bytes());
         self.hash.update(&self.time.0.to_le_bytes());
         happened.hash(&mut self.hash);
-        if self.last.len() == EVENTS_KEPT {
-            self.last.pop_front();
+        let kept = if happened.is_turn() { &mut self.turns } else { &mut self.last };
+        if kept.len() == EVENTS_KEPT {
+            kept.pop_front();
         }
-        self.last.push_back((self.step, self.time, happened));
+        kept.push_back((self.step, self.time, happened));
     }
 
     /// Of all events.
@@ -177,14 +203,21 @@ impl Timeline {
         self.step
     }
 
-    /// The last events, oldest first, one a line.
+    /// The time that it is.
+    #[must_use]
+    pub fn now(&self) -> Nanos {
+        self.time
+    }
+
+    /// The last turns of fate and the last of all other events, oldest first, one a line.
     #[must_use]
     pub fn lines(&self) -> String {
+        let mut all: Vec<&(u64, Nanos, Happened)> = self.turns.iter().chain(&self.last).collect();
+        all.sort_by_key(|(step, time, _)| (*step, *time));
         let mut text = String::new();
-        for (step, time, happened) in &self.last {
-            let ms = time.0 / 1_000_000;
-            let ns = time.0 % 1_000_000;
-            let _ = writeln!(text, "  step {step:>8}  {ms:>6}.{ns:06} ms  {happened:?}");
+        for (step, time, happened) in all {
+            let (ms, us) = (time.0 / 1_000_000, time.0 / 1_000 % 1_000);
+            let _ = writeln!(text, "  {ms:>7}.{us:03} ms  step {step:>8}  {happened}");
         }
         text
     }

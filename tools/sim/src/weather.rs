@@ -26,13 +26,21 @@ const CRASH_CALLS: u64 = 24;
 impl World {
     /// One fault, of those that the profile has.
     pub(crate) fn weather(&mut self) {
+        let (number, random) = self.forecast.next_fault();
+        // A fault that is left out leaves the world's own stream as it is.
+        let usual = std::mem::replace(&mut self.random, random);
+        // Most come close upon each other, so that they overlap; the mean is the profile's.
+        let (steps, most) = (self.steps(), 4 * self.profile.fault_one_in_steps);
+        self.weather_at = steps + 1 + (self.random.below(most) >> self.random.below(4));
         let weights = self.profile.faults.iter().map(|(_, weight)| *weight).collect::<Vec<_>>();
         let (fault, _) = self.profile.faults[self.random.weighted(&weights)];
-        if self.befall(fault) {
+        if self.less.has_fault(number, fault.name()) && self.befall(fault) {
             self.faults.count(fault);
-            let what = fault.name().to_owned();
+            self.forecast.befell(number, fault.name());
+            let what = format!("fault {number}: {}", fault.name());
             self.checkers.borrow_mut().timeline.note(Happened::Fault { what });
         }
+        self.random = usual;
     }
 
     /// A time within a bound. Mostly far below it: short faults overlap with more.

@@ -14,6 +14,8 @@ use crate::check::{CLIENTS_MAX, Oracle, Shared, Snapshots, Verdict, Violation};
 use crate::client::{ClientLimits, SimClient, Turn};
 use crate::countdown::Countdown;
 use crate::faults::FaultCounts;
+use crate::forecast::{Befell, Forecast};
+use crate::less::Less;
 use crate::mutation::Mutation;
 use crate::net::{Net, NetLimits};
 use crate::node::{AGENTS, Node, SHADOW, Start};
@@ -63,6 +65,10 @@ pub struct World {
     pub(crate) clients: Vec<SimClient>,
     pub(crate) checkers: Shared,
     pub(crate) faults: FaultCounts,
+    pub(crate) forecast: Forecast,
+    pub(crate) less: Less,
+    /// The step of the next fault.
+    pub(crate) weather_at: u64,
     pub(crate) asleep_until: [Nanos; AGENTS],
     pub(crate) start_at: Nanos,
     pub(crate) stop_at: Nanos,
@@ -91,7 +97,7 @@ impl World {
     /// A world at its dawn: nothing runs yet.
     #[must_use]
     pub fn new(case: Case, countdown: Countdown, checkers: Shared) -> Self {
-        let Case { seed, profile, mutation, .. } = case;
+        let Case { seed, profile, mutation, less, .. } = case;
         assert!(profile.clients <= CLIENTS_MAX, "clients have sessions of their own");
         let mut random = Random::new(seed);
         let plan = profile.plan(&mut random);
@@ -104,9 +110,9 @@ impl World {
             act_ns: ACT_NS * profile.clients as u64 / 4,
             habits: profile.habits,
         };
-        let clients = (0..profile.clients)
-            .map(|client| SimClient::new(client, client_limits, &mut random, mutation))
-            .collect();
+        let client = |client| SimClient::new(client, client_limits, &mut random, mutation);
+        let mut clients: Vec<SimClient> = (0..profile.clients).map(client).collect();
+        clients.truncate(Less::of(less.clients, profile.clients));
         let of_rules = mutation.and_then(Mutation::of_rules);
         let mut oracle = Oracle::new(&plan);
         of_rules.into_iter().for_each(|bug| oracle.plant(bug));
@@ -126,6 +132,9 @@ impl World {
             clients,
             checkers,
             faults: FaultCounts::default(),
+            forecast: Forecast::new(seed, &less),
+            less,
+            weather_at: profile.fault_one_in_steps,
             asleep_until: [Nanos(0); AGENTS],
             start_at: Nanos(0),
             stop_at: NEVER,
@@ -150,9 +159,11 @@ impl World {
     /// # Errors
     /// The first [`Violation`].
     pub fn run(&mut self) -> Verdict {
-        let end = self.profile.seconds * 1_000_000_000;
-        let until = STEPS_MAX;
-        while self.steps < until && (self.submitted < self.profile.commands || self.time.0 < end) {
+        let whole = self.profile.seconds * 1_000_000_000;
+        let end = self.less.until_ns.unwrap_or(whole);
+        let least =
+            self.less.until_ns.map_or(self.commands_max().min(self.profile.commands), |_| 0);
+        while self.steps < STEPS_MAX && (self.submitted < least || self.time.0 < end) {
             self.step()?;
         }
         self.is_storm = false;
@@ -193,6 +204,11 @@ impl World {
         }
     }
 
+    /// Nobody submits more.
+    fn commands_max(&self) -> u64 {
+        self.less.commands.unwrap_or(u64::MAX)
+    }
+
     /// Virtual time since dawn.
     #[must_use]
     pub fn elapsed(&self) -> Nanos {
@@ -203,6 +219,12 @@ impl World {
     #[must_use]
     pub fn faults(&self) -> &FaultCounts {
         &self.faults
+    }
+
+    /// The numbered ones.
+    #[must_use]
+    pub fn befell(&self) -> &[Befell] {
+        self.forecast.list()
     }
 
     /// Messages that clients submitted.
@@ -248,10 +270,7 @@ impl World {
         {
             node.ask_snapshot();
         }
-        if self.is_storm
-            && !self.profile.faults.is_empty()
-            && self.random.one_in(self.profile.fault_one_in_steps)
-        {
+        if self.is_storm && !self.profile.faults.is_empty() && self.steps >= self.weather_at {
             self.weather();
         }
         Ok(())
@@ -300,7 +319,7 @@ impl World {
         let mut turn = Turn {
             now: ClientNow { mono: self.time, utc },
             net: &self.net,
-            submits: self.is_storm && self.is_busy,
+            submits: self.is_storm && self.is_busy && self.submitted < self.commands_max(),
             random: &mut self.client_random,
             checkers: &self.checkers,
         };
@@ -430,7 +449,7 @@ impl World {
             session.once.finish(client.life())?;
             client.delivery().finish(self.oracle.reports(at))?;
         }
-        if let [_] = &self.clients[..] {
+        if self.profile.clients == 1 {
             let replay = crate::replay::book_digest(&self.plan, &checkers.ledger.session(0).once);
             if replay != self.oracle.book_digest() {
                 return Err(Violation::new(

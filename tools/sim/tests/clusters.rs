@@ -11,7 +11,7 @@ use gavel_sim::cluster::{
 const SEEDS: u64 = 3;
 
 fn outcome(seed: u64, profile: &'static Profile) -> Outcome {
-    let outcome = run(Case { seed, profile, mutation: None });
+    let outcome = run(Case::of(seed, profile));
     assert!(outcome.violation.is_none(), "{}", outcome.report());
     outcome
 }

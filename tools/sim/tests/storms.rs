@@ -2,21 +2,12 @@
 //!
 //! A failure prints the seed, the last events and the command that plays it again.
 
+use gavel_sim::cli::Trial;
 use gavel_sim::run::sweep;
-use gavel_sim::{Case, Outcome, PROFILES, Profile, run};
+use gavel_sim::{Case, Outcome, PROFILES, Profile, regressions, run};
 
 /// Seeds of each profile in a run of the tests.
 const SEEDS: u64 = 25;
-
-/// (profile, seed, what it found).
-const REGRESSIONS: &[(&str, u64, &str)] = &[
-    ("storm", 1, "the simulator: a cancel that the gateway refuses is answered by its name alone"),
-    ("tight", 5, "the simulator: an answer may be in history that the client was told is lost"),
-    ("storm", 9, "the SDK asked again for reports that were behind FinishedReceiving"),
-    ("storm", 1_543, "the shadow stopped when a snapshot rotted between recovery and itself"),
-    ("storm", 8_029, "the same"),
-    ("clients", 16, "a finished session that came back with an old number was terminated"),
-];
 
 /// What storage is called for.
 const STORAGE_CALLS: &[&str] = &[
@@ -36,7 +27,7 @@ const STORAGE_CALLS: &[&str] = &[
 ];
 
 fn held(seed: u64, profile: &'static Profile) -> Outcome {
-    let outcome = run(Case { seed, profile, mutation: None, fails: None });
+    let outcome = run(Case::of(seed, profile));
     assert!(outcome.violation.is_none(), "{}", outcome.report());
     outcome
 }
@@ -98,8 +89,11 @@ fn a_day_of_sessions() {
 
 #[test]
 fn seeds_that_found_something_hold() {
-    for (name, seed, _what) in REGRESSIONS {
-        held(*seed, Profile::named(name).expect("a profile of that name"));
+    for (kind, seed) in regressions::all().expect("every line is understood") {
+        let less = gavel_sim::less::Less::default();
+        let trial = Trial { seed, kind, bug: None, fails: None, less };
+        let ran = trial.run();
+        assert_eq!(ran.violation, None, "{}\n{}", ran.timeline, trial.command());
     }
 }
 

@@ -19,7 +19,6 @@ mod beyond;
 pub mod check;
 pub mod client;
 pub mod clock;
-pub mod command;
 pub mod fault;
 pub mod machine;
 pub mod mutation;
@@ -43,11 +42,15 @@ pub use fault::{Fault, FaultCounts};
 pub use mutation::Mutation;
 pub use profile::{PROFILES, Profile};
 pub use settle::PATIENCE_NS;
+use trace::Told;
 pub use world::World;
 
 use crate::check::{Sights, Violation};
-use crate::run::{ASSERTION, Found, found_by};
-use std::cell::Cell;
+use crate::forecast::Befell;
+use crate::less::Less;
+use crate::run::{ASSERTION, Found, again, found_by};
+use gavel_types::Nanos;
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What a seed is at least (SAFETY 25).
@@ -56,7 +59,7 @@ pub const SECONDS_MIN: u64 = 60;
 pub const COMMANDS_MIN: usize = 5_000;
 
 /// What to run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Case {
     /// The seed.
     pub seed: u64,
@@ -64,6 +67,8 @@ pub struct Case {
     pub profile: &'static Profile,
     /// The planted bug, if any.
     pub mutation: Option<Mutation>,
+    /// What is left out.
+    pub less: Less,
 }
 
 /// What came of a world.
@@ -85,6 +90,8 @@ pub struct Outcome {
     pub answers: u64,
     /// Faults by kind.
     pub faults: FaultCounts,
+    /// The numbered ones, in order.
+    pub befell: Vec<Befell>,
     /// What was seen, and how often.
     pub sights: Sights,
     /// Virtual time from the end of the weather until the cluster was whole and answered again.
@@ -94,22 +101,28 @@ pub struct Outcome {
 }
 
 thread_local! {
-    static RUNNING: Cell<Option<Case>> = const { Cell::new(None) };
+    static RUNNING: RefCell<Option<(Case, Told)>> = const { RefCell::new(None) };
 }
 
-/// What runs on this thread: for a hook, in builds that do not unwind.
+/// What runs on this thread, and its last events: for a hook, in builds that do not unwind.
 #[must_use]
-pub fn running() -> Option<Case> {
-    RUNNING.with(Cell::get)
+pub fn running() -> Option<(Case, Nanos, String)> {
+    RUNNING.with(|running| {
+        let running = running.try_borrow().ok()?;
+        let (case, told) = running.as_ref()?;
+        let told = told.try_borrow().ok()?;
+        Some((case.clone(), told.now(), told.lines()))
+    })
 }
 
 /// Runs one world.
 #[must_use]
 pub fn run(case: Case) -> Outcome {
-    RUNNING.with(|running| running.set(Some(case)));
-    let mut world = World::new(case);
+    let mut world = World::new(case.clone());
+    let told = world.trace.told();
+    RUNNING.with(|running| *running.borrow_mut() = Some((case.clone(), told)));
     let ended = catch_unwind(AssertUnwindSafe(|| world.run()));
-    RUNNING.with(|running| running.set(None));
+    RUNNING.with(|running| *running.borrow_mut() = None);
     let violation = match ended {
         Ok(verdict) => verdict.err(),
         Err(panic) => Some(Violation::new(ASSERTION, crate::run::text(panic.as_ref()))),
@@ -124,6 +137,7 @@ pub fn run(case: Case) -> Outcome {
         commands: world.commands.len() as u64,
         answers: world.checks.answers,
         faults,
+        befell: world.forecast.list().to_vec(),
         sights: world.sights.clone(),
         recovered_ns: world.recovered_ns,
         timeline: violation.as_ref().map_or(String::new(), |_| world.trace.lines()),
@@ -132,12 +146,18 @@ pub fn run(case: Case) -> Outcome {
 }
 
 impl Case {
+    /// The whole world of a seed, and the product as it is.
+    #[must_use]
+    pub fn of(seed: u64, profile: &'static Profile) -> Self {
+        Self { seed, profile, mutation: None, less: Less::default() }
+    }
+
     /// How to play it again.
     #[must_use]
     pub fn command(&self) -> String {
-        let Self { seed, profile, mutation } = self;
+        let Self { seed, profile, mutation, less } = self;
         let mutate = mutation.map_or(String::new(), |m| format!(" --mutate {}", m.name()));
-        format!("cargo xtask sim --profile {} --seeds 1 --from {seed}{mutate}", profile.name)
+        again(profile.name, *seed, &format!("{mutate}{}", less.options()))
     }
 }
 
@@ -165,5 +185,7 @@ impl Outcome {
 #[must_use]
 pub fn hunt(mutation: Mutation, from: u64, seeds: u64) -> Option<Found> {
     let profile = Profile::named(mutation.profile()).expect("a mutation's profile is there");
-    found_by(from, seeds, |seed| run(Case { seed, profile, mutation: Some(mutation) }).violation)
+    found_by(from, seeds, |seed| {
+        run(Case { mutation: Some(mutation), ..Case::of(seed, profile) }).violation
+    })
 }

@@ -35,6 +35,8 @@ pub struct Net {
     pub faults: FaultCounts,
     /// False once the weather is over.
     pub is_rough: bool,
+    /// What does not happen.
+    pub without: Vec<Fault>,
 }
 
 impl Net {
@@ -48,6 +50,7 @@ impl Net {
             slow: BTreeMap::new(),
             faults: FaultCounts::default(),
             is_rough: true,
+            without: Vec::new(),
         }
     }
 
@@ -122,7 +125,8 @@ impl Net {
     }
 
     fn happens(&mut self, one_in: u64, fault: Fault) -> bool {
-        let happens = self.is_rough && one_in > 0 && self.random.one_in(one_in);
+        let is_due = self.is_rough && one_in > 0 && self.random.one_in(one_in);
+        let happens = is_due && !self.without.contains(&fault);
         if happens {
             self.faults.count(fault);
         }

@@ -15,6 +15,7 @@ use super::node::Node;
 use super::world::{Event, World};
 use super::{COMMANDS_MIN, SECONDS_MIN};
 use crate::check::{Verdict, Violation};
+use crate::less::Less;
 use crate::linear::{CONFIGURATIONS_MAX, Decision, OpId, check_prefix};
 use gavel_raft::Role;
 use gavel_types::{Index, Nanos, NodeId};
@@ -22,6 +23,9 @@ use gavel_types::{Index, Nanos, NodeId};
 /// Virtual time in which a healed cluster must answer again, and then in which it must be of one
 /// state (ns).
 pub const PATIENCE_NS: u64 = 10_000_000_000;
+
+/// Between two thoughts of a client that has asked for enough (ns).
+const REST_NS: u64 = 50_000_000;
 
 /// Where a world stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +57,10 @@ impl World {
     pub(super) fn settle(&mut self) -> Result<bool, Violation> {
         match self.phase {
             Phase::Weather => {
-                let is_time = self.now.0 >= SECONDS_MIN * 1_000_000_000;
-                if is_time && self.commands.len() >= COMMANDS_MIN {
+                let until_ns = self.case.less.until_ns;
+                let is_time = self.now.0 >= until_ns.unwrap_or(SECONDS_MIN * 1_000_000_000);
+                let least = Less::of(self.case.less.commands, COMMANDS_MIN);
+                if is_time && (until_ns.is_some() || self.commands.len() >= least) {
                     match self.case.profile.flags == ANYTHING {
                         true => self.states_falsely()?,
                         false => self.end_weather()?,
@@ -87,6 +93,16 @@ impl World {
             }
         }
         Ok(false)
+    }
+
+    /// True if clients asked for enough: this one asks again once the weather is over.
+    pub(super) fn rests(&mut self, client: usize) -> bool {
+        let most = self.case.less.commands.unwrap_or(u64::MAX);
+        let is_enough = self.phase == Phase::Weather && self.commands.len() as u64 >= most;
+        if is_enough {
+            self.plan(REST_NS, Event::Thought(client));
+        }
+        is_enough
     }
 
     fn no_progress(&self, what: String) -> Violation {

@@ -78,7 +78,8 @@ impl World {
     }
 
     pub(super) fn thinks(&mut self, client: usize) {
-        if self.clients[client].open.is_some() || !self.phase.takes_calls() {
+        let is_busy = self.clients[client].open.is_some();
+        if is_busy || !self.phase.takes_calls() || self.rests(client) {
             return;
         }
         let now = self.now;

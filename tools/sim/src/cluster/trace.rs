@@ -7,8 +7,10 @@
 //! Not here: what events mean (world.rs).
 
 use gavel_types::Nanos;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt::Write;
+use std::rc::Rc;
 use xxhash_rust::xxh3::Xxh3Default;
 
 /// Lines that are kept for a person.
@@ -18,7 +20,17 @@ pub const LINES_KEPT: usize = 120;
 #[derive(Default)]
 pub struct Trace {
     hash: Xxh3Default,
-    lines: VecDeque<(Nanos, String)>,
+    told: Told,
+}
+
+/// The last lines, which outlive a world whose build does not unwind.
+pub type Told = Rc<RefCell<Lines>>;
+
+/// The last lines, oldest first.
+#[derive(Debug, Default)]
+pub struct Lines {
+    last: VecDeque<(Nanos, String)>,
+    now: Nanos,
 }
 
 impl Trace {
@@ -26,16 +38,18 @@ impl Trace {
     pub fn note(&mut self, at: Nanos, words: [u64; 4]) {
         self.hash.update(&at.0.to_le_bytes());
         words.iter().for_each(|word| self.hash.update(&word.to_le_bytes()));
+        self.told.borrow_mut().now = at;
     }
 
     /// Something happened that a person wants to know of.
     pub fn tell(&mut self, at: Nanos, line: String) {
         self.hash.update(&at.0.to_le_bytes());
         self.hash.update(line.as_bytes());
-        if self.lines.len() == LINES_KEPT {
-            self.lines.pop_front();
+        let mut lines = self.told.borrow_mut();
+        if lines.last.len() == LINES_KEPT {
+            lines.last.pop_front();
         }
-        self.lines.push_back((at, line));
+        lines.last.push_back((at, line));
     }
 
     /// Of all events.
@@ -47,8 +61,28 @@ impl Trace {
     /// The last lines, oldest first.
     #[must_use]
     pub fn lines(&self) -> String {
+        self.told.borrow().lines()
+    }
+
+    /// The lines, for somebody who asks when the world cannot be asked.
+    #[must_use]
+    pub fn told(&self) -> Told {
+        Rc::clone(&self.told)
+    }
+}
+
+impl Lines {
+    /// The time of the last event, told or not.
+    #[must_use]
+    pub fn now(&self) -> Nanos {
+        self.now
+    }
+
+    /// One a line.
+    #[must_use]
+    pub fn lines(&self) -> String {
         let mut text = String::new();
-        for (at, line) in &self.lines {
+        for (at, line) in &self.last {
             let (ms, us) = (at.0 / 1_000_000, at.0 / 1_000 % 1_000);
             let _ = writeln!(text, "  {ms:>7}.{us:03} ms  {line}");
         }

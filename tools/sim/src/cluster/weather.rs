@@ -44,6 +44,9 @@ impl World {
             return Ok(());
         }
         let profile = self.case.profile;
+        let (number, random) = self.forecast.next_fault();
+        // A fault that is left out leaves the world's own stream as it is.
+        let usual = std::mem::replace(&mut self.random, random);
         let next_ns =
             self.random.between(profile.fault_every_ns / 4, profile.fault_every_ns * 7 / 4);
         self.plan(next_ns, Event::Weather);
@@ -53,9 +56,16 @@ impl World {
         // Leaders are where it hurts.
         let leader = self.leader().filter(|_| self.random.one_in(2));
         let id = leader.unwrap_or(ids[self.random.place(ids.len())]);
-        if self.does(fault, id, &ids)? {
-            self.faults.count(fault);
+        let happens = self.case.less.has_fault(number, fault.name());
+        if happens {
+            self.tell(format!("fault {number}: {}", fault.name()));
         }
+        let is_done = happens && self.does(fault, id, &ids)?;
+        if is_done {
+            self.faults.count(fault);
+            self.forecast.befell(number, fault.name());
+        }
+        self.random = usual;
         Ok(())
     }
 

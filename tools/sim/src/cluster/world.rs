@@ -17,7 +17,7 @@ use super::anew::Anew;
 use super::check::Checks;
 use super::client::Client;
 use super::clock::Clocks;
-use super::fault::FaultCounts;
+use super::fault::{Fault, FaultCounts};
 use super::machine::Command;
 use super::net::Net;
 use super::node::{Node, Reply, Request};
@@ -28,6 +28,8 @@ use super::rule::{Policy, Rule, Stamp};
 use super::settle::Phase;
 use super::trace::Trace;
 use crate::check::{Sights, Verdict, Violation};
+use crate::forecast::Forecast;
+use crate::less::Less;
 use crate::linear::{History, Register};
 use crate::random::Random;
 use gavel_raft::memory::{Cargo, Disk, Envelope};
@@ -100,6 +102,7 @@ pub struct World {
     pub(super) history: History<Register>,
     pub(super) commands: Vec<Command>,
     pub(super) faults: FaultCounts,
+    pub(super) forecast: Forecast,
     pub(super) sights: Sights,
     pub(super) phase: Phase,
     /// A node that lost its disk or its vote, until it votes again.
@@ -129,10 +132,12 @@ impl World {
     #[must_use]
     pub fn new(case: Case) -> Self {
         let mut random = Random::new(case.seed);
-        let count: u8 = if random.one_in(3) { 5 } else { 3 };
+        let count = if random.one_in(3) { 5 } else { 3 };
+        let count = Less::of(case.less.nodes, count) as u8;
         let ids: Vec<u8> = (1..=count).collect();
         let mut founding = Config::of_voters(NodeSet::of(&ids), DiskId(1));
-        let net = Net::new(random.split());
+        let mut net = Net::new(random.split());
+        net.without = Fault::ALL.into_iter().filter(|f| !case.less.has(f.name())).collect();
         let policy = Policy::new(case.profile.rule, &mut random);
         // Two that hold copies, and a third for elections, are a cluster too.
         let is_small = policy.rule < Rule::Quorum && count == 3 && random.one_in(3);
@@ -153,9 +158,11 @@ impl World {
         let nodes: Vec<Node> = ids.iter().map(node).collect();
         let by_rounds = !case.profile.lease_reads;
         let client = |place| Client::new(place, count, policy, random.split()).by_rounds(by_rounds);
-        let clients = (0..CLIENTS).map(client).collect();
+        let mut clients: Vec<Client> = (0..CLIENTS).map(client).collect();
+        clients.truncate(Less::of(case.less.clients, CLIENTS));
         let (writes, roles) = (vec![Writes::default(); ids.len()], vec![Role::Follower; ids.len()]);
         let mut world = Self {
+            forecast: Forecast::new(case.seed, &case.less),
             case,
             now: Nanos(1_000_000),
             random,
@@ -196,7 +203,7 @@ impl World {
             self.plan(0, Event::Starts(id));
             self.plan(TICK_NS.0, Event::Tick(id));
         }
-        for client in 0..CLIENTS {
+        for client in 0..self.clients.len() {
             self.plan(500_000_000, Event::Thought(client));
         }
         self.plan(COMPARE_NS, Event::Compares);

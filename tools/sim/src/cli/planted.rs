@@ -1,0 +1,97 @@
+//! Every planted bug: how many seeds until a checker found it, and which.
+//!
+//! Inputs -> outputs: the command line -> a table, or one line of JSON; true if all were found.
+//! Invariants: an assertion on the spot does not count: the next seed is tried.
+
+use super::attempt::{self, Attempt};
+use super::kind::{Bug, Kind, Trial};
+use super::sweep::progress;
+use super::{Cli, SEEDS};
+use crate::run::ASSERTION;
+use serde_json::{Value, json};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Longest life of one world.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// A bug, and the seeds that it took if it was found.
+type Row = (Bug, Option<(u64, Attempt)>);
+
+/// True if all were found.
+///
+/// # Errors
+/// If there is no profile of that name.
+pub(super) fn table(cli: &Cli) -> Result<bool, String> {
+    let name = cli.profile.as_deref().unwrap_or("all");
+    let kinds = Kind::chosen(name).ok_or(format!("no profile is named {name}: try --list"))?;
+    let is_chosen =
+        |bug: &Bug| kinds.iter().any(|kind| kind.is_cluster() == bug.kind().is_cluster());
+    let bugs: Vec<Bug> = Bug::all().into_iter().filter(is_chosen).collect();
+    let began = Instant::now();
+    let rows = rows(cli, &bugs);
+    let missed = rows.iter().filter(|(_, found)| found.is_none()).count();
+    let elapsed_s = began.elapsed().as_secs_f64();
+    if cli.json {
+        let rows: Vec<Value> = rows.iter().map(json).collect();
+        println!("{}", json!({ "missed": missed, "elapsed_s": elapsed_s, "mutations": rows }));
+    } else {
+        say(&rows);
+        println!("{} planted, {missed} not found, {elapsed_s:.0} s", rows.len());
+    }
+    Ok(missed == 0)
+}
+
+fn rows(cli: &Cli, bugs: &[Bug]) -> Vec<Row> {
+    let bar = progress(Some(bugs.len() as u64));
+    let rows = Mutex::new(vec![None; bugs.len()]);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let place = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(bug) = bugs.get(place)
+        {
+            bar.set_message(bug.name());
+            let found = hunt(cli, *bug);
+            rows.lock().unwrap_or_else(PoisonError::into_inner)[place] = found;
+            bar.inc(1);
+        }
+    };
+    std::thread::scope(|scope| (0..cli.threads()).for_each(|_| drop(scope.spawn(work))));
+    bar.finish_and_clear();
+    let found = rows.into_inner().unwrap_or_else(PoisonError::into_inner);
+    bugs.iter().copied().zip(found).collect()
+}
+
+fn hunt(cli: &Cli, bug: Bug) -> Option<(u64, Attempt)> {
+    (0..cli.seeds.unwrap_or(SEEDS)).find_map(|n| {
+        let seed = cli.from.checked_add(n)?;
+        let less = cli.less.clone();
+        let trial = Trial { seed, kind: bug.kind(), bug: Some(bug), fails: None, less };
+        let found = attempt::run(&trial, LIMIT).filter(|found| found.checker != ASSERTION)?;
+        Some((n + 1, found))
+    })
+}
+
+fn json((bug, found): &Row) -> Value {
+    json!({
+        "mutation": bug.name(),
+        "profile": bug.kind().name(),
+        "seeds": found.as_ref().map(|(seeds, _)| seeds),
+        "checker": found.as_ref().map(|(_, found)| &found.checker),
+    })
+}
+
+fn say(rows: &[Row]) {
+    println!("{:<30} {:<19} {:>5}  {:<12} said", "mutation", "profile", "seeds", "checker");
+    for (bug, found) in rows {
+        let (name, profile) = (bug.name(), bug.kind().name());
+        match found {
+            Some((seeds, Attempt { checker, what, .. })) => {
+                println!("{name:<30} {profile:<19} {seeds:>5}  {checker:<12} {what}");
+            }
+            None => println!("{name:<30} {profile:<19} {:>5}  not found", "-"),
+        }
+    }
+}
