@@ -43,10 +43,15 @@ macro_rules! day {
 /// Short runs of the whole system, after the tests, in this order. In a command, `{GAVEL_DATA}`
 /// stands for the folder of recorded data. Add a line here to have CI run something.
 const SYSTEM_RUNS: &[SystemRun] = &[
-    always("build-release", "cargo build --release --workspace --locked"),
     always("fuzz-short", "cargo xtask fuzz --seconds 2"),
-    always("sim-short", "cargo xtask sim --seeds 200"),
-    always("sim-planted", "cargo xtask sim --mutate all --seeds 100"),
+    // Each as the steps below call it: all packages at one time have more features, and are another
+    // build of most crates.
+    always("build-sim", "cargo build --release --locked -p gavel-sim"),
+    always("build-gavel", "cargo build --release --locked -p gavel-cli -p gavel-node"),
+    always("build-benches", "cargo build --release --locked -p gavel-benches"),
+    // Seeds that nobody has seen: the first is printed, and a failure prints how to play it again.
+    always("sim-fresh", "cargo xtask sim --profile all --from fresh --minutes 3"),
+    always("sim-planted", "cargo xtask sim --mutate all --profile node-all --seeds 100"),
     with_data("day", day!("")),
     with_data("day-4096", day!("--pipeline 4096")),
     with_data("day-killed", day!("--kill-at 30 --kill-at 60")),
@@ -56,6 +61,14 @@ const SYSTEM_RUNS: &[SystemRun] = &[
         "floor",
         "cargo run --quiet --release -p gavel-benches --bin floor -- --rounds 5 --pipelined 400000",
     ),
+];
+
+/// How system runs are built: as for release, but for what makes a build long and a program faster.
+/// Whoever runs a step alone gets the build that is shipped.
+const BUILT: &[(&str, &str)] = &[
+    ("CARGO_PROFILE_RELEASE_LTO", "false"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+    ("CARGO_PROFILE_RELEASE_DEBUG", "0"),
 ];
 
 const fn always(name: &'static str, command: &'static str) -> SystemRun {
@@ -107,7 +120,9 @@ impl SystemRun {
         if self.needs_data && data.is_none() {
             return Ok(Outcome::Skipped(format!("{DATA_VARIABLE} is not set")));
         }
-        workspace.succeeds(&mut self.command(workspace, data)).map(Outcome::of)
+        workspace
+            .succeeds(self.command(workspace, data).envs(BUILT.iter().copied()))
+            .map(Outcome::of)
     }
 
     fn command(&self, workspace: &Workspace, data: Option<&str>) -> Command {
