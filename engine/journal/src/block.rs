@@ -11,8 +11,8 @@
 
 use crate::format::{
     BlockFields, BlockKind, BlockName, DurableMark, HEADER_BYTES, MAGIC, RECORD_HEAD_BYTES,
-    RecordHead, SECTOR_BYTES, SECTOR_ROOM_BYTES, STAMP_BYTES, SectorStamp, UNIT_ROOM_BYTES,
-    record_room_bytes,
+    RecordHead, SECTOR_BYTES, SECTOR_ROOM_BYTES, STAMP_BYTES, SectorStamp, TURN_BYTES, TurnBytes,
+    TurnFields, UNIT_BYTES, UNIT_ROOM_BYTES, record_room_bytes,
 };
 use alloc::boxed::Box;
 use alloc::vec;
@@ -107,16 +107,45 @@ impl BlockBuilder {
         self.used < word.end && word.end <= end && unit > 0 && self.image[word] == MAGIC
     }
 
+    /// The last record taken, or turned to.
+    pub(crate) fn last(&self) -> Stamp {
+        self.last
+    }
+
+    /// Makes a block that turns the log to `last`, and writes it to the head of `into`.
+    ///
+    /// # Panics
+    /// If records wait to be closed, or there is no room for a unit.
+    pub(crate) fn turn(
+        &mut self,
+        last: Stamp,
+        turn: TurnFields,
+        frame: &BlockFrame,
+        into: &mut [u8],
+    ) -> BlockFields {
+        self.begin(UNIT_BYTES);
+        (self.first, self.last) = (last, last);
+        self.used += TURN_BYTES;
+        let bytes = TurnBytes::from(turn);
+        self.image[HEADER_BYTES..self.used].copy_from_slice(bytes.as_bytes());
+        self.finish(BlockKind::Turn, frame, into)
+    }
+
     /// Closes the block (a seal if no record was taken) and writes it to the head of `into`.
     ///
     /// # Panics
     /// If the block is larger than `into`.
     pub(crate) fn close(&mut self, frame: &BlockFrame, into: &mut [u8]) -> BlockFields {
+        let kind = if self.count == 0 { BlockKind::Seal } else { BlockKind::Data };
+        self.finish(kind, frame, into)
+    }
+
+    fn finish(&mut self, kind: BlockKind, frame: &BlockFrame, into: &mut [u8]) -> BlockFields {
         let sealed = self.count == 0;
         let records = &self.image[HEADER_BYTES..self.used];
         let fields = BlockFields {
             name: frame.name,
-            kind: if sealed { BlockKind::Seal } else { BlockKind::Data },
+            kind,
             term: if sealed { self.last.term } else { self.first.term },
             first_index: if sealed { self.last.index.next() } else { self.first.index },
             count: self.count,

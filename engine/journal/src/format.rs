@@ -58,8 +58,9 @@ pub const HEADER_BYTES: usize = 128;
 /// Bytes of a record before its body.
 pub const RECORD_HEAD_BYTES: usize = 20;
 
-/// The version that is written, and the only one that is read.
-pub const FORMAT_VERSION: u16 = 1;
+/// The newest version that is written; it and all before it are read. A block is of the oldest one
+/// that has its kind: a log without turns is one of version 1.
+pub const FORMAT_VERSION: u16 = 2;
 
 /// First bytes of every header.
 pub const MAGIC: [u8; 8] = *b"GAVELWAL";
@@ -92,6 +93,8 @@ pub enum BlockKind {
     Data,
     /// No record: says how far the log is durable when nothing follows that would.
     Seal,
+    /// No record: says from where the log goes on ([`TurnFields`]).
+    Turn,
 }
 
 impl BlockKind {
@@ -99,6 +102,15 @@ impl BlockKind {
         match self {
             Self::Data => 1,
             Self::Seal => 2,
+            Self::Turn => 3,
+        }
+    }
+
+    /// The first version that has it.
+    const fn version(self) -> u16 {
+        match self {
+            Self::Data | Self::Seal => 1,
+            Self::Turn => 2,
         }
     }
 }
@@ -190,7 +202,10 @@ const HEADER_CRC_AT: usize = HEADER_BYTES - 4;
 mod fields;
 #[cfg(test)]
 mod tests;
+mod turn;
 pub use fields::{BlockFields, DurableMark};
+pub use turn::{LogEnd, TurnFields};
+pub(crate) use turn::{TURN_BYTES, TurnBytes};
 
 /// Head of a record.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -239,7 +254,7 @@ pub fn probe(sector: &[u8]) -> Probe {
     if header.header_crc.get() != crc32c::crc32c(&bytes[..HEADER_CRC_AT]) {
         return nothing;
     }
-    if header.version.get() != FORMAT_VERSION {
+    if !(1..=FORMAT_VERSION).contains(&header.version.get()) {
         return Probe::Foreign { version: header.version.get(), stamp };
     }
     match header.fields() {

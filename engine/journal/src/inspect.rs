@@ -8,7 +8,7 @@
 
 pub use crate::block::Damage;
 use crate::block::{Records, records, strip};
-use crate::format::{BlockFields, Probe, SECTOR_BYTES, UNIT_BYTES, probe};
+use crate::format::{BlockFields, LogEnd, Probe, SECTOR_BYTES, UNIT_BYTES, probe};
 use crate::recovery::window::Window;
 use crate::recovery::{LogPoint, Place, room};
 use gavel_contract::{LogReader, SegmentNo, StoreFault};
@@ -99,7 +99,8 @@ pub fn point_before<R: LogReader>(
     let last = Stamp { index: Index(first_index.0 - 1), term, time: time_base };
     let marked = Position { generation: fields.durable.position.generation, index: Index(0) };
     let (incarnation, commit) = (name.incarnation, Index(0));
-    let point = LogPoint { end, chain, last, incarnation, marked, commit };
+    let floor = LogEnd::ORIGIN;
+    let point = LogPoint { end, chain, last, incarnation, marked, commit, floor };
     // Before the first of all blocks there is only one.
     Ok(Some(if name.block_seq == 1 { LogPoint::ORIGIN } else { point }))
 }

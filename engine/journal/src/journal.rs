@@ -7,14 +7,19 @@
 //! contiguous prefix of completed writes. A failed write is final: nothing is done after it.
 //! Limits: `JournalPlan`; at most `blocks_in_flight_max` blocks in flight and never more than the
 //! store has buffers; no allocation after construction but for a fault's text.
-//! Not here: truncation (the generation is carried, never raised); reading back (recovery).
+//! Not here: reading back (recovery); when a member's log is cut (its owner says so).
 
 mod segments;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use crate::block::{BlockBuilder, BlockFrame};
-use crate::format::{BLOCK_BYTES_MAX, BlockKind, BlockName, CHAIN_ORIGIN, DurableMark, UNIT_BYTES};
+use crate::format::{
+    BLOCK_BYTES_MAX, BlockFields, BlockKind, BlockName, CHAIN_ORIGIN, DurableMark, LogEnd,
+    UNIT_BYTES,
+};
+use crate::recovery::{LogPoint, Place};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use gavel_contract::{
@@ -22,7 +27,9 @@ use gavel_contract::{
 };
 use gavel_link::{Position, Reader, Watermark, WatermarkWriter};
 use gavel_types::{Index, LogRecord, Nanos, Stamp, Term};
-use segments::{Segments, Turn};
+use segments::{Intake, Segments};
+pub use turns::LogTurn;
+use turns::Turns;
 
 /// Where a journal goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +50,12 @@ pub struct JournalStart {
     pub durable: Position,
     /// How far blocks on disk say that it is durable.
     pub marked: Position,
+    /// Highest `commit` that a block on disk carries.
+    pub commit: Index,
+    /// As [`LogPoint::floor`].
+    pub floor: LogEnd,
+    /// The log ends before a block that was damaged: the first block that is written says so.
+    pub is_mended: bool,
 }
 
 impl JournalStart {
@@ -59,6 +72,9 @@ impl JournalStart {
             last: Stamp { index: Index(0), term: Term(0), time: Nanos(0) },
             durable: nowhere,
             marked: nowhere,
+            commit: Index(0),
+            floor: LogEnd::ORIGIN,
+            is_mended: false,
         }
     }
 }
@@ -129,6 +145,9 @@ pub struct Journal<S: LogStore> {
     chain: u64,
     durable: DurableMark,
     marked: Position,
+    turns: Turns,
+    /// What the last block that was issued says of what is durable, and of `commit`.
+    issued: (Position, Index),
     seal_after: Nanos,
     /// When there last was work; None until the first cycle.
     active: Option<Nanos>,
@@ -167,6 +186,8 @@ impl<S: LogStore> Journal<S> {
             chain: start.chain,
             durable: DurableMark { position: start.durable, block_seq: start.next_block_seq - 1 },
             marked: start.marked,
+            turns: Turns::new(start.durable, start.floor, start.is_mended),
+            issued: (start.marked, start.commit),
             seal_after: millis(plan.seal_after_ms),
             active: None,
             fault: None,
@@ -195,6 +216,32 @@ impl<S: LogStore> Journal<S> {
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.links.intake.at().index.0 % 2 == 1
+    }
+
+    /// Where the log that was issued so far ends: a point to go on from once all of it is durable.
+    /// None while the log is unsure.
+    #[must_use]
+    pub fn point(&self) -> Option<LogPoint> {
+        let (segment, offset_bytes) = self.segments.end();
+        let last = self.builder.last();
+        let (block_seq, index) = (self.next.block_seq, last.index.next());
+        let (marked, commit) = self.issued;
+        let is_sure = !self.turns.is_unsure();
+        is_sure.then_some(LogPoint {
+            end: Place { segment, offset_bytes, block_seq, index },
+            chain: self.chain,
+            last,
+            incarnation: self.next.incarnation,
+            marked,
+            commit,
+            floor: LogEnd::ORIGIN,
+        })
+    }
+
+    /// How far the log is durable, for the node's vote to say so as well (SAFETY 3).
+    #[must_use]
+    pub fn durable_mark(&self) -> DurableMark {
+        self.durable
     }
 
     /// Plants a bug.
@@ -250,12 +297,12 @@ impl<S: LogStore> Journal<S> {
             let free_below = SegmentNo(self.links.floor.read().index.0);
             self.store.prepare(segment, free_below);
         }
-        let turn = match (self.segments.turn(), self.is_stopped()) {
-            (Turn::Stop, false) => {
+        let turn = match (self.segments.intake(), self.is_stopped()) {
+            (Intake::Stop, false) => {
                 self.counts.stops += 1;
                 true
             }
-            (Turn::Go, true) => true,
+            (Intake::Go, true) => true,
             _ => false,
         };
         if turn {
@@ -267,12 +314,19 @@ impl<S: LogStore> Journal<S> {
     /// Gathers what waits into a block and submits it, if there is a place, a buffer and a record.
     fn issue(&mut self) -> usize {
         let room = self.room_bytes();
-        if room == 0 || self.links.records.peek().is_none() {
+        if room == 0 {
             return 0;
         }
+        if self.turn_if_due() {
+            return 1;
+        }
+        if self.links.records.peek().is_none() {
+            return 0;
+        }
+        let records_max = self.turns.records_before(self.counts.records);
         self.builder.begin(room);
         while let Some(record) = self.links.records.peek() {
-            if !self.builder.offer(record) {
+            if u64::from(self.builder.count()) == records_max || !self.builder.offer(record) {
                 break;
             }
             let taken = self.links.records.pop();
@@ -281,7 +335,8 @@ impl<S: LogStore> Journal<S> {
         let taken = self.builder.count();
         assert!(taken > 0, "the first record of a block always fits");
         self.counts.records += u64::from(taken);
-        self.submit();
+        self.turns.pass(self.builder.last());
+        self.submit(BlockBuilder::close);
         taken as usize
     }
 
@@ -293,21 +348,22 @@ impl<S: LogStore> Journal<S> {
         self.segments.room_bytes().min(self.block_bytes_max)
     }
 
-    fn submit(&mut self) {
+    /// Makes a block and issues it.
+    fn submit(
+        &mut self,
+        make: impl FnOnce(&mut BlockBuilder, &BlockFrame, &mut [u8]) -> BlockFields,
+    ) {
         let buffer = self.free.pop().expect("a block is begun only with a buffer free");
-        let frame = BlockFrame {
-            name: self.next,
-            durable: self.durable,
-            commit: self.links.commit.read().index,
-            chain: self.chain,
-        };
-        let fields = self.builder.close(&frame, self.store.buffer(buffer));
+        let (durable, commit) = (self.mark(), self.links.commit.read().index);
+        let frame = BlockFrame { name: self.next, durable, commit, chain: self.chain };
+        let fields = make(&mut self.builder, &frame, self.store.buffer(buffer));
         let len_bytes = fields.block_bytes();
         let (segment, offset_bytes) = self.segments.place(len_bytes);
         let write = LogWrite { buffer, len_bytes, segment, offset_bytes };
-        let position = Position { index: fields.last_index(), ..self.durable.position };
+        let position = Position { generation: self.generation(), index: fields.last_index() };
         let after = DurableMark { position, block_seq: self.next.block_seq };
-        let mark = self.durable.position;
+        let mark = durable.position;
+        self.issued = (self.issued.0.max(mark), self.issued.1.max(commit));
         self.in_flight.push_back(InFlight { write, after, mark, completed: false });
         self.chain = fields.chain_after();
         self.next.block_seq += 1;
@@ -330,7 +386,7 @@ impl<S: LogStore> Journal<S> {
             return 0;
         }
         self.builder.begin(UNIT_BYTES);
-        self.submit();
+        self.submit(BlockBuilder::close);
         1
     }
 }

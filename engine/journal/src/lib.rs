@@ -7,8 +7,8 @@
 //! Invariants: records are written in order, each once; `durable` covers only the contiguous prefix
 //! of completed writes; what `durable` covered is there after any crash, or the scan refuses.
 //! Limits: [`gavel_contract::JournalPlan`], [`format::BLOCK_BYTES_MAX`].
-//! Not here: files, system calls, clocks, threads; what a command means; consensus; truncation of a
-//! log's head or tail (generations are carried, but nothing here raises one).
+//! Not here: files, system calls, clocks, threads; what a command means; consensus; when a log is
+//! cut, or goes on behind a snapshot (who owns a member's journal says so, as a [`LogTurn`]).
 //! Source: the rules of safety 1 to 4 (SAFETY 1, 3, 4 where they are met).
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
@@ -27,9 +27,10 @@ pub mod recovery;
 pub mod tail;
 #[cfg(test)]
 mod tests;
+pub mod vote;
 
 #[cfg(any(test, feature = "mutate"))]
 pub use journal::Mutation;
-pub use journal::{Journal, JournalCounts, JournalLinks, JournalStart};
+pub use journal::{Journal, JournalCounts, JournalLinks, JournalStart, LogTurn};
 pub use recovery::{LogPoint, LogPointBytes, Recovered, Refusal};
 pub use tail::Tail;

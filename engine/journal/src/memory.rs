@@ -203,6 +203,12 @@ impl MemoryDisk {
         self.lock().segment_mut(segment).clone()
     }
 
+    /// The same, if there is such a segment.
+    #[must_use]
+    pub fn segment_bytes_of(&self, segment: SegmentNo) -> Option<Arc<Vec<u8>>> {
+        self.lock().segments.get(&segment).cloned()
+    }
+
     /// Puts a segment of any length and content in place.
     pub fn put_segment(&self, segment: SegmentNo, bytes: Vec<u8>) {
         self.lock().segments.insert(segment, Arc::new(bytes));

@@ -73,6 +73,8 @@
 //! them look torn cannot be told from a tear until a later block marks them durable; the seal
 //! keeps that time short. The same holds for the loss of the last segments, all of them.
 
+mod layout;
+mod member;
 mod point;
 mod refusal;
 #[cfg(test)]
@@ -83,16 +85,17 @@ pub(crate) mod window;
 
 use crate::block::{self, Damage};
 use crate::format::{
-    BLOCK_BYTES_MAX, BlockName, Probe, SECTOR_BYTES, SECTOR_ROOM_BYTES, SectorStamp, UNIT_BYTES,
-    probe,
+    BLOCK_BYTES_MAX, BlockName, LogEnd, Probe, SECTOR_BYTES, SECTOR_ROOM_BYTES, SectorStamp,
+    UNIT_BYTES, probe,
 };
 use crate::journal::JournalStart;
 use alloc::boxed::Box;
 use alloc::vec;
-use alloc::vec::Vec;
 use gavel_contract::{LogReader, SegmentInfo, SegmentNo};
 use gavel_link::Position;
 use gavel_types::{Index, LogRecord, Stamp};
+use layout::{lay_out, wrong_length};
+pub use member::{Damaged, scan_member};
 pub use point::{LogPoint, LogPointBytes};
 pub use refusal::{Breach, Corruption, Place, Refusal};
 use window::Window;
@@ -115,6 +118,21 @@ impl core::fmt::Display for Cut {
             self.place, self.later_blocks
         )
     }
+}
+
+/// What is read, in order.
+#[derive(Clone, Copy, Debug)]
+pub enum Step<'r> {
+    /// A record.
+    Record(&'r LogRecord),
+    /// The log goes on from here: what was handed out behind this record is not part of it. If a
+    /// snapshot stands for all up to here, nothing is that was handed out.
+    Turn {
+        /// The record.
+        last: Stamp,
+        /// Whether.
+        behind_snapshot: bool,
+    },
 }
 
 /// A log that was read to its end. Counts are of what was read, from the point given on.
@@ -148,6 +166,10 @@ pub struct Recovered {
     pub unprepared: Option<SegmentNo>,
     /// What was cut off, if anything.
     pub cut: Option<Cut>,
+    /// What was damaged, if anything: a member's log ends before it, and is unsure.
+    pub damaged: Option<Damaged>,
+    /// As [`LogPoint::floor`].
+    pub floor: LogEnd,
 }
 
 impl Recovered {
@@ -168,6 +190,8 @@ impl Recovered {
             spare_segments: 0,
             unprepared: None,
             cut: None,
+            damaged: None,
+            floor: point.floor,
         }
     }
 
@@ -181,6 +205,7 @@ impl Recovered {
             incarnation: self.incarnation,
             marked: self.marked,
             commit: self.commit,
+            floor: self.floor,
         }
     }
 
@@ -201,6 +226,9 @@ impl Recovered {
             last: self.last,
             durable: Position { index: self.last.index, ..self.marked },
             marked: self.marked,
+            commit: self.commit,
+            floor: self.floor,
+            is_mended: false,
         })
     }
 }
@@ -219,111 +247,22 @@ pub fn scan<R: LogReader>(
     from: &LogPoint,
     visit: &mut impl FnMut(&LogRecord),
 ) -> Result<Recovered, Refusal> {
-    let unit = UNIT_BYTES as u64;
-    assert!(segment_bytes > 0 && segment_bytes.is_multiple_of(unit), "segments are whole units");
-    let mut window = Window::new(reader);
-    let layout = lay_out(&mut window, segment_bytes, from)?;
-    let mut found = Recovered::at(from);
-    found.segments = layout.last.map_or(0, |last| last.0 - from.end.segment.0 + 1);
-    found.unprepared = layout.unprepared.map(|info| info.segment);
-    let mut scan = Scan {
-        window,
-        room: room(),
-        segment_bytes,
-        last_segment: layout.last.unwrap_or(SegmentNo(0)),
-        point: *from,
-        found,
-    };
-    while scan.is_there() && scan.take_block(visit)? {}
-    if let Some(info) = layout.unprepared.filter(|_| !scan.is_there()) {
-        return Err(wrong_length(&info, segment_bytes));
+    let mut scan = Scan::new(reader, segment_bytes, from)?;
+    let mut is_turned = false;
+    scan.read(&mut |step| match step {
+        Step::Record(record) => visit(record),
+        Step::Turn { .. } => is_turned = true,
+    })?;
+    let found = scan.close();
+    if is_turned {
+        return Err(Refusal::Broken { place: found.end, breach: Breach::Turned });
     }
-    scan.look_ahead()?;
-    scan.look_for_a_copy()?;
-    Ok(scan.close())
+    Ok(found)
 }
 
 /// Room for a block's bytes without stamps.
 pub(crate) fn room() -> Box<[u8]> {
     vec![0; BLOCK_BYTES_MAX / SECTOR_BYTES * SECTOR_ROOM_BYTES].into_boxed_slice()
-}
-
-/// Which segments there are, from the point's on.
-struct Layout {
-    /// The last that is whole; all from the point's to it are.
-    last: Option<SegmentNo>,
-    unprepared: Option<SegmentInfo>,
-}
-
-fn wrong_length(info: &SegmentInfo, expected: u64) -> Refusal {
-    Refusal::WrongLength { segment: info.segment, bytes: info.bytes, expected }
-}
-
-/// Looks at which segments there are, before anything in them.
-fn lay_out<R: LogReader>(
-    window: &mut Window<&mut R>,
-    segment_bytes: u64,
-    from: &LogPoint,
-) -> Result<Layout, Refusal> {
-    let place = from.end;
-    if place.offset_bytes > segment_bytes {
-        return Err(Refusal::PointOutside { place, segment_bytes });
-    }
-    let listed = window.reader().segments();
-    let mut listed = listed.map_err(|fault| Refusal::Fault { segment: None, fault })?;
-    listed.retain(|info| info.segment >= place.segment);
-    check_row(&listed, from)?;
-    let Some((newest, older)) = listed.split_last() else {
-        return Ok(Layout { last: None, unprepared: None });
-    };
-    if let Some(info) = older.iter().find(|info| info.bytes != segment_bytes) {
-        return Err(wrong_length(info, segment_bytes));
-    }
-    if newest.bytes == segment_bytes {
-        return Ok(Layout { last: Some(newest.segment), unprepared: None });
-    }
-    // Blocks before the point are in its segment, whatever the bytes look like.
-    let before = newest.segment == place.segment && place.offset_bytes > 0;
-    if before || holds_a_block(window, newest)? {
-        return Err(wrong_length(newest, segment_bytes));
-    }
-    let last = older.last().map(|info| info.segment);
-    Ok(Layout { last, unprepared: Some(*newest) })
-}
-
-/// The segments must be a row without a gap that begins with the point's. Only the first one of
-/// all may not be there yet.
-fn check_row(listed: &[SegmentInfo], from: &LogPoint) -> Result<(), Refusal> {
-    let origin = *from == LogPoint::ORIGIN;
-    match listed.first().map(|info| info.segment) {
-        Some(first) if first == from.end.segment => {}
-        Some(first) if origin => return Err(Refusal::FirstMissing { first }),
-        None if origin => return Ok(()),
-        next => return Err(Refusal::PointMissing { place: from.end, next }),
-    }
-    let numbers: Vec<SegmentNo> = listed.iter().map(|info| info.segment).collect();
-    for pair in numbers.windows(2) {
-        let segment = SegmentNo(pair[0].0 + 1);
-        if pair[1] != segment {
-            return Err(Refusal::SegmentMissing { segment, next: pair[1] });
-        }
-    }
-    Ok(())
-}
-
-fn holds_a_block<R: LogReader>(
-    window: &mut Window<&mut R>,
-    info: &SegmentInfo,
-) -> Result<bool, Refusal> {
-    for offset_bytes in (0..info.bytes).step_by(UNIT_BYTES) {
-        let bytes = window
-            .view(info.segment, offset_bytes, UNIT_BYTES)
-            .map_err(|fault| Refusal::Fault { segment: Some(info.segment), fault })?;
-        if bytes.len() >= SECTOR_BYTES && !matches!(probe(bytes), Probe::Nothing(_)) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 struct Scan<'r, R> {
@@ -333,11 +272,38 @@ struct Scan<'r, R> {
     segment_bytes: u64,
     /// The last that is whole; below the point's if there is none.
     last_segment: SegmentNo,
+    unprepared: Option<SegmentInfo>,
     point: LogPoint,
     found: Recovered,
 }
 
-impl<R: LogReader> Scan<'_, R> {
+impl<'r, R: LogReader> Scan<'r, R> {
+    fn new(reader: &'r mut R, segment_bytes: u64, from: &LogPoint) -> Result<Self, Refusal> {
+        let unit = UNIT_BYTES as u64;
+        assert!(
+            segment_bytes > 0 && segment_bytes.is_multiple_of(unit),
+            "segments are whole units"
+        );
+        let mut window = Window::new(reader);
+        let layout = lay_out(&mut window, segment_bytes, from)?;
+        let mut found = Recovered::at(from);
+        found.segments = layout.last.map_or(0, |last| last.0 - from.end.segment.0 + 1);
+        found.unprepared = layout.unprepared.map(|info| info.segment);
+        let last_segment = layout.last.unwrap_or(SegmentNo(0));
+        let (room, unprepared) = (room(), layout.unprepared);
+        Ok(Self { window, room, segment_bytes, last_segment, unprepared, point: *from, found })
+    }
+
+    /// Reads to the end, and looks whether it is one.
+    fn read(&mut self, visit: &mut impl FnMut(Step<'_>)) -> Result<(), Refusal> {
+        while self.is_there() && self.take_block(visit)? {}
+        if let Some(info) = self.unprepared.filter(|_| !self.is_there()) {
+            return Err(wrong_length(&info, self.segment_bytes));
+        }
+        self.look_ahead()?;
+        self.look_for_a_copy()
+    }
+
     /// Goes to the next segment at the end of one. False if it is not there.
     fn is_there(&mut self) -> bool {
         let next = self.point.next_place(self.segment_bytes);
@@ -348,7 +314,7 @@ impl<R: LogReader> Scan<'_, R> {
     }
 
     /// Takes the next block. False if there is none, or none that is whole.
-    fn take_block(&mut self, visit: &mut impl FnMut(&LogRecord)) -> Result<bool, Refusal> {
+    fn take_block(&mut self, visit: &mut impl FnMut(Step<'_>)) -> Result<bool, Refusal> {
         let place = self.point.end;
         let fields = match self.probe(place.segment, place.offset_bytes)? {
             Probe::Foreign { stamp, .. } if stamp.is_before(self.point.expected()) => {
@@ -463,9 +429,10 @@ impl<R: LogReader> Scan<'_, R> {
     }
 
     fn close(self) -> Recovered {
-        let LogPoint { end, chain, last, incarnation, marked, commit } = self.point;
+        let LogPoint { end, chain, last, incarnation, marked, commit, floor } = self.point;
         let spare_segments = self.last_segment.0.saturating_sub(end.segment.0);
-        Recovered { end, chain, last, incarnation, marked, commit, spare_segments, ..self.found }
+        let found = Recovered { spare_segments, floor, ..self.found };
+        Recovered { end, chain, last, incarnation, marked, commit, ..found }
     }
 }
 

@@ -14,8 +14,8 @@
 //! corruption, never an end. What was read before it was durable is read again before it is judged.
 //! Limits: one block, [`READ_BYTES`] at a time; no allocation after construction but for a
 //! refusal's text.
-//! Not here: waiting; what keeps the segment of the point from being recycled (whoever raises
-//! the journal's `floor` must not raise it above).
+//! Not here: logs that turn (those of a cluster's members); waiting; what keeps the segment of the
+//! point from being recycled (whoever raises the journal's `floor` must not raise it above).
 
 #[cfg(test)]
 mod tests;
@@ -23,7 +23,7 @@ mod tests;
 use crate::block::{self, Damage};
 use crate::format::{BlockFields, Probe, UNIT_BYTES, probe};
 use crate::recovery::window::{READ_BYTES, Window};
-use crate::recovery::{Breach, Corruption, LogPoint, Place, Refusal, room, view};
+use crate::recovery::{Breach, Corruption, LogPoint, Place, Refusal, Step, room, view};
 use alloc::boxed::Box;
 use gavel_contract::LogReader;
 use gavel_types::{Index, LogRecord};
@@ -143,7 +143,12 @@ impl<R: LogReader> Tail<R> {
             Err(Damage::Rotten) => return nothing(Corruption::Payload),
         };
         let mut point = self.point;
-        let followed = point.follow(place, &fields, payload, visit);
+        let mut record_of = |step: Step<'_>| {
+            if let Step::Record(record) = step {
+                visit(record);
+            }
+        };
+        let followed = point.follow(place, &fields, payload, &mut record_of);
         followed.map_err(|breach| Refusal::Broken { place, breach })?;
         self.point = point;
         Ok(Found::Taken(fields))

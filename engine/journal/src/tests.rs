@@ -3,6 +3,7 @@
 mod fixture;
 mod fixtures;
 mod fuzz;
+mod member;
 mod planted;
 mod recycled;
 mod storm;

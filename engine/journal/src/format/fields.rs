@@ -5,8 +5,8 @@
 //! Not here: where the header lies (format.rs).
 
 use super::{
-    BLOCK_BYTES_MAX, BlockHeader, BlockKind, BlockName, FORMAT_VERSION, HEADER_CRC_AT, MAGIC,
-    RECORD_HEAD_BYTES, block_bytes_for,
+    BLOCK_BYTES_MAX, BlockHeader, BlockKind, BlockName, HEADER_CRC_AT, MAGIC, RECORD_HEAD_BYTES,
+    TURN_BYTES, block_bytes_for,
 };
 use gavel_link::Position;
 use gavel_types::{Index, Nanos, Term};
@@ -30,7 +30,7 @@ pub struct BlockFields {
     pub kind: BlockKind,
     /// Of all its records.
     pub term: Term,
-    /// Of its first record; of the next one if it has none.
+    /// Of its first record; of the next one if it has none (behind a turn, as it says).
     pub first_index: Index,
     /// Records.
     pub count: u32,
@@ -73,7 +73,7 @@ impl BlockFields {
     pub(crate) fn header(&self) -> BlockHeader {
         let mut header = BlockHeader {
             magic: MAGIC,
-            version: FORMAT_VERSION.into(),
+            version: self.kind.version().into(),
             kind: self.kind.code(),
             reserved_0: 0,
             count: self.count.into(),
@@ -103,8 +103,8 @@ impl BlockHeader {
     /// The values, if they hold together. (The CRC is good: if they do not, whoever wrote them was
     /// wrong.)
     pub(crate) fn fields(&self) -> Option<BlockFields> {
-        let kind =
-            [BlockKind::Data, BlockKind::Seal].into_iter().find(|k| k.code() == self.kind)?;
+        let kinds = [BlockKind::Data, BlockKind::Seal, BlockKind::Turn];
+        let kind = kinds.into_iter().find(|k| k.code() == self.kind)?;
         let fields = BlockFields {
             name: BlockName {
                 incarnation: self.incarnation.get(),
@@ -127,8 +127,9 @@ impl BlockHeader {
             chain: self.chain.get(),
             payload_crc: self.payload_crc.get(),
         };
-        (fields.hold_together() && self.block_bytes.get() as usize == fields.block_bytes())
-            .then_some(fields)
+        let is_as_said = self.version.get() == kind.version()
+            && self.block_bytes.get() as usize == fields.block_bytes();
+        (is_as_said && fields.hold_together()).then_some(fields)
     }
 }
 
@@ -137,6 +138,10 @@ impl BlockFields {
         let records = match self.kind {
             BlockKind::Data => self.count > 0,
             BlockKind::Seal => self.count == 0 && self.payload_bytes == 0,
+            BlockKind::Turn => {
+                let is_turned = self.durable.position.generation > 0;
+                self.count == 0 && self.payload_bytes as usize == TURN_BYTES && is_turned
+            }
         };
         let last = self.first_index.0.checked_add(u64::from(self.count));
         records

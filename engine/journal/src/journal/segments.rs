@@ -14,7 +14,7 @@ use gavel_types::Nanos;
 
 /// Whether records can be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum Intake {
     /// They can.
     Go,
     /// They can soon: a segment is being made.
@@ -88,6 +88,15 @@ impl Segments {
         place
     }
 
+    /// Where the last block ended.
+    pub(super) fn end(&self) -> (SegmentNo, u64) {
+        match (self.segment, self.offset_bytes) {
+            (SegmentNo(1), 0) => (self.segment, 0),
+            (segment, 0) => (SegmentNo(segment.0 - 1), self.segment_bytes),
+            place => place,
+        }
+    }
+
     fn turn_page(&mut self) {
         self.segment = SegmentNo(self.segment.0 + 1);
         self.offset_bytes = 0;
@@ -131,13 +140,13 @@ impl Segments {
     }
 
     /// Whether there is room, and if not, why.
-    pub(super) fn turn(&self) -> Turn {
+    pub(super) fn intake(&self) -> Intake {
         if self.room_bytes() > 0 {
-            return Turn::Go;
+            return Intake::Go;
         }
         match self.asking {
-            Asking::Refused { .. } | Asking::Asked { refused: true } => Turn::Stop,
-            Asking::Nothing | Asking::Asked { refused: false } => Turn::Wait,
+            Asking::Refused { .. } | Asking::Asked { refused: true } => Intake::Stop,
+            Asking::Nothing | Asking::Asked { refused: false } => Intake::Wait,
         }
     }
 }

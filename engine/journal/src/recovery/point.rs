@@ -10,12 +10,14 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Breach, Place};
+use super::{Breach, Place, Step};
 use crate::block;
-use crate::format::{BlockFields, BlockName, CHAIN_ORIGIN, UNIT_BYTES};
+use crate::format::{
+    BlockFields, BlockKind, BlockName, CHAIN_ORIGIN, LogEnd, TurnBytes, TurnFields, UNIT_BYTES,
+};
 use gavel_contract::{BadState, SegmentNo};
 use gavel_link::Position;
-use gavel_types::{Index, LogRecord, Nanos, Stamp, Term};
+use gavel_types::{Index, Nanos, Stamp, Term};
 use zerocopy::little_endian::{U16, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -35,6 +37,9 @@ pub struct LogPoint {
     pub marked: Position,
     /// Highest `commit` that a block before carries.
     pub commit: Index,
+    /// If this lies behind `last`, the log is unsure: it held more, up to here at most, that was
+    /// damaged. The beginning if it is sure. No point of an unsure log is kept.
+    pub floor: LogEnd,
 }
 
 impl LogPoint {
@@ -46,6 +51,7 @@ impl LogPoint {
         incarnation: 0,
         marked: Position { generation: 0, index: Index(0) },
         commit: Index(0),
+        floor: LogEnd::ORIGIN,
     };
 
     /// What the next block's name cannot be older than.
@@ -68,10 +74,15 @@ impl LogPoint {
         place: Place,
         fields: &BlockFields,
         payload: &[u8],
-        visit: &mut impl FnMut(&LogRecord),
+        visit: &mut impl FnMut(Step<'_>),
     ) -> Result<(), Breach> {
         if fields.chain != self.chain {
             return Err(Breach::Chain);
+        }
+        if fields.kind == BlockKind::Turn {
+            self.turn(fields, payload, visit)?;
+            self.pass(place, fields);
+            return Ok(());
         }
         if fields.first_index != self.end.index {
             return Err(Breach::Index { found: fields.first_index });
@@ -86,8 +97,43 @@ impl LogPoint {
                 return Err(Breach::Time { before, found });
             }
             self.last = record.stamp;
-            visit(&record);
+            visit(Step::Record(&record));
         }
+        if LogEnd::from(self.last) >= self.floor {
+            self.floor = LogEnd::ORIGIN;
+        }
+        self.pass(place, fields);
+        Ok(())
+    }
+
+    /// The log goes on from where a turn says. A truncation lowers the durable mark: the generation
+    /// compares first (SAFETY 1, 3).
+    fn turn(
+        &mut self,
+        fields: &BlockFields,
+        payload: &[u8],
+        visit: &mut impl FnMut(Step<'_>),
+    ) -> Result<(), Breach> {
+        let bytes = TurnBytes::read_from_bytes(payload).ok();
+        let Some(TurnFields { floor, behind_snapshot }) = bytes.and_then(|b| b.fields()) else {
+            return Err(Breach::Record { index: fields.first_index });
+        };
+        let (before, found) = (self.marked.generation, fields.durable.position.generation);
+        if found <= before {
+            return Err(Breach::Generation { before, found });
+        }
+        if fields.first_index > self.end.index && !behind_snapshot {
+            return Err(Breach::Index { found: fields.first_index });
+        }
+        let index = Index(fields.first_index.0 - 1);
+        self.last = Stamp { index, term: fields.term, time: fields.time_base };
+        self.floor = floor;
+        visit(Step::Turn { last: self.last, behind_snapshot });
+        Ok(())
+    }
+
+    /// Behind a block that was followed.
+    fn pass(&mut self, place: Place, fields: &BlockFields) {
         self.chain = fields.chain_after();
         self.incarnation = fields.name.incarnation;
         self.marked = self.marked.max(fields.durable.position);
@@ -98,7 +144,12 @@ impl LogPoint {
             index: fields.last_index().next(),
             ..place
         };
-        Ok(())
+    }
+
+    /// True if the log held more than it has, as far as anybody may have been told.
+    #[must_use]
+    pub fn is_unsure(&self) -> bool {
+        self.floor > LogEnd::from(self.last)
     }
 
     /// Why the values cannot be those of a point, if they cannot.
@@ -144,6 +195,7 @@ const _: () = assert!(size_of::<LogPointBytes>() == 96);
 
 impl From<&LogPoint> for LogPointBytes {
     fn from(point: &LogPoint) -> Self {
+        assert!(!point.is_unsure(), "no point of an unsure log is kept");
         Self {
             segment: point.end.segment.0.into(),
             offset_bytes: point.end.offset_bytes.into(),
@@ -185,6 +237,7 @@ impl TryFrom<&LogPointBytes> for LogPoint {
                 index: Index(bytes.marked_index.get()),
             },
             commit: Index(bytes.commit_index.get()),
+            floor: LogEnd::ORIGIN,
         };
         let reserved = "a point of the log with bytes set that mean nothing";
         let flaw = point.flaw().or((bytes.reserved != [0; 6]).then_some(reserved));

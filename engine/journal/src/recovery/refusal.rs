@@ -53,6 +53,11 @@ pub enum Corruption {
         /// That other segment.
         of: SegmentNo,
     },
+    /// It is not whole, and the node's vote was written when it was durable.
+    Vouched {
+        /// The last block that was.
+        block_seq: u64,
+    },
     /// It is not whole, and the running node had reported it durable.
     Live {
         /// How far.
@@ -89,6 +94,15 @@ pub enum Breach {
         /// Its length.
         bytes: usize,
     },
+    /// It turns the log, and does not raise the generation.
+    Generation {
+        /// The generation before.
+        before: u16,
+        /// Its own.
+        found: u16,
+    },
+    /// It turns the log, as only those of a cluster's members do.
+    Turned,
     /// Its bytes make no record.
     Record {
         /// The record that cannot be read.
@@ -231,7 +245,7 @@ impl Display for Refusal {
             ),
             Self::Version { place, version } => write!(
                 f,
-                "{place} is of format version {version}, and this build reads version \
+                "{place} is of format version {version}, and this build reads versions 1 to \
                  {FORMAT_VERSION}. Start the build that wrote it"
             ),
             Self::Corrupt { place, how } => write!(f, "{place} is corrupt: {how}. {RESTORE}"),
@@ -270,6 +284,10 @@ impl Display for Corruption {
                  what it held may have been acknowledged",
                 of.0
             ),
+            Self::Vouched { block_seq } => write!(
+                f,
+                "it is not whole, yet the node's vote says that block {block_seq} was durable"
+            ),
             Self::Live { durable } => write!(
                 f,
                 "it is not whole, yet records up to index {durable} were reported durable"
@@ -286,6 +304,12 @@ impl Display for Breach {
             Self::Term { before, found } => write!(f, "its term is {found} after {before}"),
             Self::Time { before, found } => {
                 write!(f, "a record's time is {found} ns after one of {before} ns")
+            }
+            Self::Generation { before, found } => {
+                write!(f, "it turns the log from generation {before} to {found}")
+            }
+            Self::Turned => {
+                f.write_str("it turns the log, as only the log of a cluster's member does")
             }
             Self::Length { bytes } => write!(f, "its {bytes} bytes reach beyond the segment"),
             Self::Record { index } => write!(f, "the bytes at index {index} make no record"),

@@ -261,7 +261,10 @@ fn a_block_of_a_newer_version_is_refused_wherever_it_lies() {
         bytes[at as usize..at as usize + 4_096].copy_from_slice(&unit);
         image.disk.put_segment(SegmentNo(1), bytes);
         let text = image.scan().unwrap_err().to_string();
-        assert!(text.contains("is of format version 9, and this build reads version 1"), "{text}");
+        assert!(
+            text.contains("is of format version 9, and this build reads versions 1 to 2"),
+            "{text}"
+        );
         assert!(text.contains("Start the build that wrote it"), "{text}");
         assert!(text.contains(&format!("at byte {at}")), "{text}");
     }

@@ -304,13 +304,13 @@ fn a_newer_format_version_is_refused() {
     let placed = image.block(1);
     let at = placed.offset_bytes as usize;
     let mut header = image.disk.bytes(SegmentNo(1))[at + 8..at + 8 + 128].to_vec();
-    header[8] = 2;
+    header[8] = 3;
     let crc = crc32c::crc32c(&header[..124]);
     header[124..].copy_from_slice(&crc.to_le_bytes());
     image.disk.overwrite(SegmentNo(1), at as u64 + 8, &header);
     let refusal = image.scan().unwrap_err();
-    assert!(matches!(refusal, Refusal::Version { version: 2, .. }), "{refusal}");
-    assert!(refusal.to_string().contains("this build reads version 1"), "{refusal}");
+    assert!(matches!(refusal, Refusal::Version { version: 3, .. }), "{refusal}");
+    assert!(refusal.to_string().contains("this build reads versions 1 to 2"), "{refusal}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Reading from a point gives what reading from the beginning gives.
 
 use super::{LogPoint, LogPointBytes};
+use crate::format::LogEnd;
 use crate::recovery::{Corruption, Place, Refusal};
 use crate::tail::Tail;
 use crate::tests::{Image, plan, scan_all, scan_from};
@@ -170,6 +171,7 @@ fn a_point_survives_its_bytes_and_nonsense_does_not() {
         incarnation: 9,
         marked: Position { generation: 1, index: Index(6) },
         commit: Index(4),
+        floor: LogEnd::ORIGIN,
     };
     let bytes = LogPointBytes::from(&good);
     let hex: Vec<String> = bytes
