@@ -83,20 +83,28 @@ impl Raft {
         }
     }
 
-    /// A sign that a node died: if it led, whoever follows asks for votes at once, one after the
-    /// other so that they do not split them.
+    /// A sign that a node died: if it led, whoever follows asks for votes at once.
     pub(crate) fn on_suspect(&mut self, node: NodeId, out: &mut Output) {
-        if self.role != Role::Follower || self.leader != Some(node) {
+        if self.role == Role::Follower && self.leader == Some(node) {
+            self.lose(node, 0);
+            self.tick_election(out);
+        }
+    }
+
+    /// The leader is lost, or may be: nothing binds to it (Thesis 4.2.3), and whoever follows it
+    /// campaigns after so long, one after the other so that they do not split the votes, those who
+    /// are preferred before the others.
+    pub(crate) fn lose(&mut self, leader: NodeId, after_ns: u64) {
+        self.heard = None;
+        if self.role != Role::Follower || self.leader != Some(leader) {
             return;
         }
-        self.heard = None;
-        let others = self.config().all_voters().without(NodeSet::one(node));
+        let others = self.config().all_voters().without(NodeSet::one(leader));
         let rank = others.iter().take_while(|other| *other != self.options.id).count() as u64;
         let below_highest = u64::from(PRIORITY_MAX - self.options.priority);
         let turn = rank + below_highest * others.len() as u64;
         self.waits_since = self.now;
-        self.waits_ns = turn * self.options.timing.suspect_step_ns;
-        self.tick_election(out);
+        self.waits_ns = after_ns + turn * self.options.timing.suspect_step_ns;
     }
 
     fn campaign(&mut self, out: &mut Output) {

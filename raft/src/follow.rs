@@ -26,13 +26,19 @@ impl Raft {
         if self.role == Role::Leader || is_second {
             return Err(Dropped::TwoLeaders);
         }
+        let is_same = self.holder.term == msg.term && self.holder.incarnation == msg.incarnation;
+        if is_same && self.holder.is_gone {
+            // SAFETY 12: what a life that is over had sent is no sign of life. Its entries are as
+            // good as any, and its last words count.
+            let is_sign = matches!(msg.body, Body::Heartbeat { .. });
+            return if is_sign { Err(Dropped::Old) } else { Ok(()) };
+        }
         if self.leader.is_none() {
             self.follow(self.hard.term, Some(msg.from), out);
         }
         self.heard = Some(self.now);
         self.waits_since = self.now;
         self.lease_term = self.hard.term;
-        let is_same = self.holder.term == msg.term && self.holder.incarnation == msg.incarnation;
         let says_open = matches!(msg.body, Body::Heartbeat { is_open: true, .. });
         if !is_same {
             self.patience.turn(None);

@@ -173,8 +173,8 @@ impl Raft {
             Body::TimeoutNow => self.on_timeout_now(out),
             Body::Read { context, kind } => return self.on_remote_read(from, context, kind, out),
             Body::ReadAnswer { context, index } => return self.on_read_answer(context, index, out),
-            // Thesis 4.2.3: a promise to keep to a leader ends with its own word (SAFETY 13).
-            Body::LeaseReleased => self.heard = None,
+            // Its successor was told, and has a moment.
+            Body::LeaseReleased => self.lose(from, 2 * self.options.timing.heartbeat_ns),
             Body::TermOver => {}
         }
         Ok(())
