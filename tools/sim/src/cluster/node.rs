@@ -290,7 +290,8 @@ impl Node {
                 }
                 if request.reign < reign {
                     let reply = Reply::Established(request.op, Sent::default());
-                    if self.mutation == Some(Mutation::RunsTooEarly) {
+                    let early = [Mutation::RunsTooEarly, Mutation::ReleaseBeforeOwnTerm];
+                    if self.mutation.is_some_and(|mutation| early.contains(&mutation)) {
                         return Some(reply);
                     }
                     let unsent = Unsent::of_command(&request, reply, own_first);
