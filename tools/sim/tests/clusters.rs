@@ -125,6 +125,7 @@ const PLANTED: &[&str] = &[
     "generation-forgotten",
     "generation-unchecked",
     "newest-run-only",
+    "runs-too-early",
 ];
 
 #[test]

@@ -8,10 +8,10 @@
 //!
 //! Inputs -> outputs: above.
 //! Invariants: the same case gives the same events, bit for bit; faults are legal, so every
-//! violation is a bug.
-//! Limits: three nodes or five; the log is the core's host in
-//! memory with an explicit "durable up to", not the journal on the simulated disk.
-//! Not here: books; a cluster forced to begin anew while its old nodes run.
+//! violation is a bug, but for what a profile beyond the model says will be flagged.
+//! Limits: three nodes or five; the log is the core's host in memory with an explicit "durable up
+//! to", not the journal on the simulated disk.
+//! Not here: books.
 //! Source: TigerBeetle's VOPR and FoundationDB's simulation for the idea; SAFETY 25 for a seed.
 
 mod anew;
