@@ -8,9 +8,21 @@
 
 use crate::less::Less;
 use crate::random::Random;
+use std::cell::RefCell;
 
 /// So that the weather's streams are not the world's.
 const WEATHER: u64 = 0xD6E8_FEB8_6659_FD93;
+
+thread_local! {
+    /// What befell this thread's world: it outlives a world whose build does not unwind.
+    static BEFELL: RefCell<Vec<Befell>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What befell the world that runs on this thread: for a hook, in builds that do not unwind.
+#[must_use]
+pub fn so_far() -> Vec<Befell> {
+    BEFELL.with(|befell| befell.try_borrow().map(|befell| befell.clone()).unwrap_or_default())
+}
 
 /// A fault that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +46,7 @@ impl Forecast {
     /// Of the world of that seed, as far as the weather has numbers.
     #[must_use]
     pub fn new(seed: u64, less: &Less) -> Self {
+        BEFELL.with(|befell| befell.borrow_mut().clear());
         Self { seed, number: 0, befell: Vec::new(), asserts_at: less.assert_at_fault }
     }
 
@@ -50,7 +63,9 @@ impl Forecast {
 
     /// It happened.
     pub fn befell(&mut self, number: u64, kind: &'static str) {
-        self.befell.push(Befell { number, kind });
+        let befell = Befell { number, kind };
+        self.befell.push(befell);
+        BEFELL.with(|so_far| so_far.borrow_mut().push(befell));
     }
 
     /// All that happened.

@@ -67,7 +67,8 @@ profiles!(storm, calm, crash, clients, single, tight);
 #[test]
 fn countdown() {
     let profile = Profile::named("countdown").expect("a profile of that name");
-    for seed in 1..=2 {
+    // Short worlds, in which every call of storage occurs all the same.
+    for seed in [4, 6] {
         let swept = sweep(seed, profile, &mut |_, _| {});
         let report = swept.violations.first().map(Outcome::report);
         assert_eq!(report, None);

@@ -7,9 +7,10 @@
 use crate::check::{Sights, Violation};
 use crate::countdown::FailCall;
 use crate::faults::FaultCounts;
-use crate::forecast::Befell;
+use crate::forecast::{self, Befell};
 use crate::less::Less;
 use crate::{Mutation, Profile, cluster};
+use gavel_types::Nanos;
 use std::collections::BTreeMap;
 
 /// A kind of world.
@@ -213,6 +214,16 @@ impl From<cluster::Outcome> for Ran {
     }
 }
 
+impl Ran {
+    /// Of a world that does not go on.
+    fn so_far(at: Nanos, timeline: String) -> Self {
+        let befell = forecast::so_far();
+        let mut faults = BTreeMap::new();
+        befell.iter().for_each(|fault| *faults.entry(fault.kind).or_default() += 1);
+        Self { elapsed_ns: at.0, befell, faults, timeline, ..Self::default() }
+    }
+}
+
 impl Trial {
     /// Runs it.
     ///
@@ -258,19 +269,19 @@ impl Trial {
     }
 
     /// What runs on this thread: for a hook, in builds that do not unwind. Of what came of it, only
-    /// the time and the last events are known.
+    /// the time, the numbered faults and the last events are known.
     #[must_use]
     pub fn running() -> Option<(Self, Ran)> {
         if let Some((case, at, timeline)) = cluster::running() {
             let cluster::Case { seed, profile, mutation, less } = case;
             let (kind, bug) = (Kind::Cluster(profile), mutation.map(Bug::Cluster));
-            let ran = Ran { elapsed_ns: at.0, timeline, ..Ran::default() };
+            let ran = Ran::so_far(at, timeline);
             return Some((Self { seed, kind, bug, fails: None, less }, ran));
         }
         let (case, at, timeline) = crate::run::running()?;
         let crate::Case { seed, profile, mutation, fails, less } = case;
         let (kind, bug) = (Kind::Node(profile), mutation.map(Bug::Node));
-        let ran = Ran { elapsed_ns: at.0, timeline, ..Ran::default() };
+        let ran = Ran::so_far(at, timeline);
         Some((Self { seed, kind, bug, fails, less }, ran))
     }
 }
