@@ -61,7 +61,8 @@ impl Raft {
     /// Why this node may not campaign, if it may not.
     pub(crate) fn cannot_campaign(&self) -> Option<Refusal> {
         let is_witness = self.config().witnesses.has(self.options.id);
-        let may = self.has_voice() && !is_witness && !self.is_barred() && self.is_fit;
+        let may_lead = self.is_fit && !self.is_unsure() && !self.is_barred();
+        let may = self.has_voice() && !is_witness && may_lead;
         (!may).then_some(Refusal::CannotLead)
     }
 
@@ -190,9 +191,16 @@ impl Raft {
     }
 
     /// Raft 5.4.1: at least as up to date as this node's log. Compared is what was received,
-    /// durable or not (SAFETY 6).
+    /// durable or not (SAFETY 6), and what was damaged since (SAFETY 3).
     fn is_up_to_date(&self, last: Mark) -> bool {
-        last >= self.log.last() || errs!(self, VoteForStaleLog)
+        last >= self.log.last().max(self.unsure) || errs!(self, VoteForStaleLog)
+    }
+
+    /// A log that is as long again as it may have been votes as any other does.
+    pub(crate) fn settle_unsure(&mut self) {
+        if self.log.last() >= self.unsure {
+            self.unsure = Mark::default();
+        }
     }
 
     pub(crate) fn on_pre_vote(

@@ -91,11 +91,12 @@ impl Raft {
             || (errs!(self, PrevUnchecked) && prev.index <= self.log.last().index);
         if !fits {
             let last = self.log.last().index;
-            let runs = self.log.runs_below(prev.index);
-            self.say(from, Body::AppendReject { prev: prev.index, last, runs }, out);
+            let (runs, held) = (self.log.runs_below(prev.index), last.max(self.unsure.index));
+            self.say(from, Body::AppendReject { prev: prev.index, last, held, runs }, out);
             return Ok(());
         }
         let taken = self.take(append, configs, out)?;
+        self.settle_unsure();
         self.verified = self.verified.max(taken);
         self.advance_commit(commit);
         self.acknowledge(out);
@@ -227,7 +228,7 @@ impl Raft {
         out: &mut Output,
     ) {
         self.advance_commit(commit);
-        let (progress, last) = (self.progress(), self.log.last().index);
+        let (progress, last) = (self.progress(), self.log.last().index.max(self.unsure.index));
         self.say(from, Body::HeartbeatAck { round, progress, last }, out);
     }
 
@@ -255,6 +256,7 @@ impl Raft {
             return;
         }
         let keeps_tail = self.log.restore(mark);
+        self.settle_unsure();
         self.configs_restored(mark.index, *config, keeps_tail);
         self.commit = mark.index;
         self.snapshot = mark;

@@ -151,8 +151,8 @@ impl Raft {
         match msg.body {
             Body::Append(append) => return self.on_append(from, &append, configs, out),
             Body::AppendAck(progress) => return self.on_append_ack(from, progress, out),
-            Body::AppendReject { prev, last, runs } => {
-                return self.on_append_reject(from, prev, last, runs, out);
+            Body::AppendReject { prev, last, held, runs } => {
+                return self.on_append_reject(from, prev, (last, held), runs, out);
             }
             Body::Heartbeat { round, commit, barred, config, .. } => {
                 self.learn_barred(barred, config);

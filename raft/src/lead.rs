@@ -281,7 +281,7 @@ impl Raft {
         &mut self,
         from: NodeId,
         prev: Index,
-        last: Index,
+        (last, held): (Index, Index),
         runs: Runs,
         out: &mut Output,
     ) -> Result<(), Dropped> {
@@ -294,7 +294,7 @@ impl Raft {
             return Err(Dropped::Malformed);
         }
         let peer = &mut self.peers[usize::from(from.0)];
-        if last < peer.floor {
+        if held < peer.floor {
             self.bar(from);
             return Err(Dropped::Incarnation);
         }
@@ -309,6 +309,9 @@ impl Raft {
         }
         let top = Index(prev.0.saturating_sub(1)).min(last);
         let common = self.log.parting(runs.as_slice(), top);
+        if held > last {
+            peer.lost(common);
+        }
         peer.probe(common);
         self.send_to(from, out);
         Ok(())

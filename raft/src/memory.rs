@@ -18,7 +18,8 @@ pub use trio::Trio;
 
 use crate::{
     Append, Body, Config, ConfigAt, DiskId, Dropped, DurablePoint, HardState, Incarnation, Input,
-    LogPosition, Mark, Message, Now, Options, Output, Raft, ReadAnswer, Refusal, Run, Start, Want,
+    LogPosition, Mark, Message, Now, Options, Output, Raft, ReadAnswer, Refusal, Restored, Run,
+    Start, Want,
 };
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -133,6 +134,10 @@ pub struct Disk {
     pub snapshot: Index,
     /// The configuration that the cluster began with; nobody, for a node that joins.
     pub founding: Config,
+    /// Up to here entries are known to be committed.
+    pub commit: Index,
+    /// The log may have reached up to here before some of it was damaged (SAFETY 3).
+    pub unsure: Mark,
 }
 
 impl Disk {
@@ -148,10 +153,14 @@ impl Disk {
             base: Index(0),
             snapshot: Index(0),
             founding,
+            commit: Index(0),
+            unsure: Mark::default(),
         }
     }
 
-    fn mark(&self, index: Index) -> Mark {
+    /// The mark of an entry.
+    #[must_use]
+    pub fn mark(&self, index: Index) -> Mark {
         let term = match index.0 {
             0 => Term(0),
             place => self.entries[place as usize - 1].term,
@@ -166,6 +175,14 @@ pub struct LogWrite {
     generation: u32,
     keep: Index,
     entries: Vec<Entry>,
+}
+
+impl LogWrite {
+    /// The last entry that stays, and what comes behind it.
+    #[must_use]
+    pub fn parts(&self) -> (Index, &[Entry]) {
+        (self.keep, &self.entries)
+    }
 }
 
 /// One node's process.
@@ -193,6 +210,8 @@ pub struct Host {
     pub refused: Option<Refusal>,
     /// Why the last message was dropped.
     pub dropped: Option<Dropped>,
+    /// A snapshot took the place of the log, until whoever owns the log takes note of it.
+    pub restored: Option<Restored>,
     hard_done: DurablePoint,
 }
 
@@ -232,8 +251,9 @@ impl Host {
             runs: &runs(&disk.entries, disk.base),
             base: disk.mark(disk.base),
             last: Index(disk.entries.len() as u64),
-            commit: disk.base,
+            commit: disk.base.max(disk.commit),
             configs: &known,
+            unsure: disk.unsure,
         };
         Self {
             raft: Raft::new(options, &start, now),
@@ -247,6 +267,7 @@ impl Host {
             reads: Vec::new(),
             refused: None,
             dropped: None,
+            restored: None,
             hard_done: DurablePoint(0),
         }
     }
@@ -380,6 +401,7 @@ impl Host {
     fn install(&mut self, now: Now, snapshot: &Snapshot, out: &mut Output) {
         self.step_with(now, Input::Install(snapshot.mark, &snapshot.config), &[], out);
         let Some(restored) = out.restored else { return };
+        self.restored = Some(restored);
         let index = snapshot.mark.index;
         if !restored.keeps_tail {
             self.entries.clone_from(&snapshot.entries);

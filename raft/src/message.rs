@@ -111,6 +111,8 @@ pub enum Body {
         prev: Index,
         /// Where its log ends.
         last: Index,
+        /// Where it ended, at most, before some of it was damaged; `last` if nothing was.
+        held: Index,
         /// The newest runs of its log at or below `prev`.
         runs: Runs,
     },
@@ -135,7 +137,7 @@ pub enum Body {
         round: u64,
         /// How far the follower is.
         progress: Progress,
-        /// Where its log ends, whatever is in it.
+        /// Where its log ends, whatever is in it, or ended before some of it was damaged.
         last: Index,
     },
     /// What follows in the log is gone; there is a snapshot of all up to here.

@@ -152,6 +152,13 @@ impl Peer {
         is_news
     }
 
+    /// SAFETY 3: part of what the member had on disk was damaged, and it says so. What it had
+    /// helped to commit counts on: it votes as if it were there.
+    pub(crate) fn lost(&mut self, common: Index) {
+        self.received = self.received.min(common);
+        self.durable = self.durable.min(common);
+    }
+
     /// The member began another life: what it had received and not written is gone.
     pub(crate) fn restarted(&mut self) {
         self.floor = self.durable;

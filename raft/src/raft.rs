@@ -103,6 +103,9 @@ pub struct Start<'a> {
     pub commit: Index,
     /// The configurations of snapshot and log, by rising index; the last ones suffice.
     pub configs: &'a [ConfigAt],
+    /// The log may have reached up to here before some of it was damaged (SAFETY 3); the default if
+    /// nothing was.
+    pub unsure: Mark,
 }
 
 /// One node's part in the protocol.
@@ -156,6 +159,8 @@ pub struct Raft {
 
     /// Up to here the log is known to be the leader's.
     pub(crate) verified: Index,
+    /// The log may have reached up to here, and does not any more; the default if it does.
+    pub(crate) unsure: Mark,
 
     pub(crate) lead: Lead,
     /// By id.
@@ -230,6 +235,7 @@ impl Raft {
             own_vote: DurablePoint(0),
             lease_seen: Term(0),
             verified: Index(0),
+            unsure: start.unsure,
             lead: Lead::default(),
             peers: alloc::vec![Peer::default(); options.nodes],
             reads: Vec::with_capacity(READS_MAX),
@@ -238,6 +244,7 @@ impl Raft {
             planted: None,
             options,
         };
+        raft.settle_unsure();
         raft.draw_timeout();
         raft
     }
@@ -422,6 +429,13 @@ impl Raft {
     #[inline]
     pub fn commit(&self) -> Index {
         self.commit
+    }
+
+    /// True if it lacks part of what it may have acknowledged in an earlier life: it does not lead,
+    /// and votes for nobody whose log ends before that (SAFETY 3).
+    #[must_use]
+    pub fn is_unsure(&self) -> bool {
+        self.unsure > Mark::default()
     }
 
     /// The log.

@@ -205,7 +205,12 @@ impl Draw {
                 commit: self.index(),
             }),
             7 => Body::AppendAck(self.progress()),
-            8 => Body::AppendReject { prev: self.index(), last: self.index(), runs: self.runs() },
+            8 => Body::AppendReject {
+                prev: self.index(),
+                last: self.index(),
+                held: self.index(),
+                runs: self.runs(),
+            },
             9 => heartbeat(self.below(1 << 50)),
             10 => Body::HeartbeatAck {
                 round: self.below(5),

@@ -48,6 +48,7 @@ impl Trio {
             last: Index(0),
             commit: Index(0),
             configs: &founding,
+            unsure: Mark::default(),
         };
         let now = Now::same(Nanos(1_000_000_000));
         let node = |id| Raft::new(Options::new(NodeId(id), 1), &start, now);

@@ -83,11 +83,11 @@ fn body(kind: &str, words: &mut Words<'_>) -> Result<(Body, Vec<Term>), Stop> {
             granted: options.switch("granted")?,
         },
         "append-ack" => Body::AppendAck(options.progress()?),
-        "append-reject" => Body::AppendReject {
-            prev: Index(options.number("prev")?),
-            last: Index(options.number("last")?),
-            runs: options.log_end()?,
-        },
+        "append-reject" => {
+            let (prev, last) = (Index(options.number("prev")?), options.number("last")?);
+            let held = Index(options.number_or("held", last)?);
+            Body::AppendReject { prev, last: Index(last), held, runs: options.log_end()? }
+        }
         "read" => Body::Read {
             context: options.number("name")?,
             kind: match options.words.flag("lease") {
