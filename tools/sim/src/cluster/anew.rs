@@ -19,6 +19,7 @@ use super::mutation::Mutation;
 use super::node::Node;
 use super::orphans::Orphans;
 use super::settle::Phase;
+use super::storage::Storage;
 use super::weather::MS;
 use super::world::{Event, World};
 use crate::check::{Verdict, Violation};
@@ -43,7 +44,8 @@ pub(super) struct Anew {
 impl World {
     /// Begins anew; false if it is not possible now.
     pub(super) fn begins_anew(&mut self, id: NodeId, ids: &[NodeId]) -> Result<bool, Violation> {
-        let is_busy = self.away.is_some() || !self.anew.stopped.is_empty();
+        let is_busy =
+            self.away.is_some() || self.damaged.is_some() || !self.anew.stopped.is_empty();
         let node = self.node(id);
         let is_whole = |node: &Node| {
             let Some(host) = &node.host else { return false };
@@ -102,6 +104,7 @@ impl World {
         self.next_disk += 1;
         let node = self.node(id);
         node.orphans = Orphans::default();
+        node.storage = node.storage.as_ref().map(|_| Storage::new(node.mutation));
         if let Some(disk) = &mut node.disk {
             *disk = Disk::new(name, Config::default());
         }

@@ -3,7 +3,8 @@
 //! Inputs -> outputs: nodes, answers that leave -> the first rule that does not hold.
 //! Invariants: believes entries, disks and true time; of a core it asks only what it claims: that
 //! it leads, and what it calls committed.
-//! Limits: a disk that was lost counts as a copy of all that it held, or that was committed then.
+//! Limits: a disk that was lost, or damaged, counts as a copy of all that it held, or that was
+//! committed then.
 //! Not here: histories of clients (linear/); progress (world.rs).
 //! Source: Raft figure 3; SAFETY 2, 6, 11; exactly-once: Raft 8.
 
@@ -89,6 +90,12 @@ impl Checks {
     pub fn wiped(&mut self, node: NodeId, held: Index) {
         self.seen.remove(&node);
         self.lost.insert(node, held.max(self.committed()));
+    }
+
+    /// Part of a node's disk was damaged: it may have been a copy up to there.
+    pub(super) fn damaged(&mut self, node: NodeId, until: Index) {
+        let lost = self.lost.entry(node).or_default();
+        *lost = until.max(*lost);
     }
 
     /// Looks at a node that did something.

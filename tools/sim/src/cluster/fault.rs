@@ -37,6 +37,26 @@ pub enum Fault {
     Suspend,
     /// A disk takes very long for a while.
     SlowDisk,
+    /// A disk is done with nothing for a while.
+    DiskStall,
+    /// One write takes long.
+    DiskTail,
+    /// A write that was under way when its process died is there in part.
+    TornWrite,
+    /// The same, and nothing of it is there.
+    LostWrite,
+    /// No segment can be made for a while.
+    FullDisk,
+    /// A write fails: the process must end.
+    WriteFails,
+    /// A process dies right after some call of a port.
+    CrashAtCall,
+    /// A bit turns in what a log holds, while its process is down.
+    Rot,
+    /// The same, in a copy of a vote.
+    RotVote,
+    /// A block was written to another place than its own.
+    Misdirected,
     /// The operator lets another node lead.
     Transfer,
     /// The same, and the old leader is cut off at that moment.
@@ -67,7 +87,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 38] = [
         Self::Drop,
         Self::Duplicate,
         Self::Delay,
@@ -83,6 +103,16 @@ impl Fault {
         Self::Pause,
         Self::Suspend,
         Self::SlowDisk,
+        Self::DiskStall,
+        Self::DiskTail,
+        Self::TornWrite,
+        Self::LostWrite,
+        Self::FullDisk,
+        Self::WriteFails,
+        Self::CrashAtCall,
+        Self::Rot,
+        Self::RotVote,
+        Self::Misdirected,
         Self::Transfer,
         Self::TransferCut,
         Self::FalseSuspicion,
@@ -117,6 +147,16 @@ impl Fault {
             Self::Pause => "pause",
             Self::Suspend => "suspend",
             Self::SlowDisk => "slow_disk",
+            Self::DiskStall => "disk_stall",
+            Self::DiskTail => "disk_tail",
+            Self::TornWrite => "torn_write",
+            Self::LostWrite => "lost_write",
+            Self::FullDisk => "full_disk",
+            Self::WriteFails => "write_fails",
+            Self::CrashAtCall => "crash_at_call",
+            Self::Rot => "rot",
+            Self::RotVote => "rot_vote",
+            Self::Misdirected => "misdirected",
             Self::Transfer => "transfer",
             Self::TransferCut => "transfer_cut",
             Self::FalseSuspicion => "false_suspicion",

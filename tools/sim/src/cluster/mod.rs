@@ -9,17 +9,19 @@
 //! Inputs -> outputs: above.
 //! Invariants: the same case gives the same events, bit for bit; faults are legal, so every
 //! violation is a bug, but for what a profile beyond the model says will be flagged.
-//! Limits: three nodes or five; the log is the core's host in memory with an explicit "durable up
-//! to", not the journal on the simulated disk.
+//! Limits: three nodes or five; snapshots and archives are whole and durable at once.
 //! Not here: books.
 //! Source: TigerBeetle's VOPR and FoundationDB's simulation for the idea; SAFETY 25 for a seed.
 
 mod anew;
 mod beyond;
+mod bytes;
 pub mod check;
 pub mod client;
 pub mod clock;
+mod disk;
 pub mod fault;
+mod kept;
 pub mod machine;
 pub mod mutation;
 pub mod net;
@@ -30,8 +32,11 @@ pub mod primary;
 pub mod profile;
 pub mod promise;
 pub mod recall;
+mod rot;
 pub mod rule;
 mod settle;
+pub mod storage;
+mod store;
 mod talk;
 pub mod trace;
 mod weather;

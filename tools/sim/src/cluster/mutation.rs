@@ -59,11 +59,23 @@ pub enum Mutation {
     RunsTooEarly,
     /// It sends the newest run only, and clients take all before it for kept.
     NewestRunOnly,
+    /// A start takes damage for a torn end, and cuts it off.
+    DamageCut,
+    /// A start does so where only a later mark says that it was durable.
+    MarkIgnored,
+    /// Completions of blocks that were cut off count for what came in their place.
+    OldCompletions,
+    /// A vote is said to be on the disk before it is.
+    VoteNotSynced,
+    /// A start overlooks that the log was cut.
+    TurnForgotten,
+    /// A write that failed is taken for one that was done later.
+    WriteRetried,
 }
 
 impl Mutation {
     /// What is around the core.
-    const AROUND: [(&'static str, Self); 24] = [
+    const AROUND: [(&'static str, Self); 30] = [
         ("answer-before-commit", Self::AnswerBeforeCommit),
         ("apply-before-commit", Self::ApplyBeforeCommit),
         ("skip-deduplication", Self::SkipDeduplication),
@@ -88,6 +100,12 @@ impl Mutation {
         ("generation-unchecked", Self::GenerationUnchecked),
         ("runs-too-early", Self::RunsTooEarly),
         ("newest-run-only", Self::NewestRunOnly),
+        ("damage-cut", Self::DamageCut),
+        ("mark-ignored", Self::MarkIgnored),
+        ("old-completions", Self::OldCompletions),
+        ("vote-not-synced", Self::VoteNotSynced),
+        ("turn-forgotten", Self::TurnForgotten),
+        ("write-retried", Self::WriteRetried),
     ];
 
     /// All of them, the core's first.
@@ -133,6 +151,7 @@ impl Mutation {
     #[must_use]
     pub fn profile(self) -> &'static str {
         match self {
+            Self::DamageCut | Self::MarkIgnored | Self::WriteRetried => "cluster-disks",
             Self::WipedKeepsName | Self::Core(Core::WipedDiskCounts) => "cluster-wipes",
             Self::Core(
                 Core::LeaseFromReceipt

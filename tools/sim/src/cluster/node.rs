@@ -7,8 +7,8 @@
 //! Inputs -> outputs: an input of the core's -> messages, writes under way, answers to clients.
 //! Invariants: only what is committed is applied; an answer leaves only from a leader that holds
 //! its lease at that instant; a read is answered when its index is applied.
-//! Limits: the log and the disk are those of `gavel_raft::memory`: entries with an explicit
-//! "durable up to", and not the journal's blocks on the simulated disk of the single node.
+//! Limits: of [`gavel_raft::memory::Disk`] only what it was told is durable is believed while the
+//! process runs; after a crash it is read from the journal's blocks (storage.rs).
 //! Not here: when writes complete and messages arrive (world.rs), what must hold (check.rs).
 
 use super::clock::Clocks;
@@ -18,7 +18,9 @@ use super::orphans::Orphans;
 use super::primary::Primary;
 use super::recall::Sent;
 use super::rule::{Policy, Reign, Rule};
+use super::storage::Storage;
 use crate::linear::{OpId, RegisterAnswer};
+use crate::random::Random;
 use gavel_raft::memory::{Disk, Entry, Envelope, Host};
 use gavel_raft::{Input, Options, Output, ReadKind, Role};
 use gavel_types::{Index, Nanos, NodeId, Term};
@@ -137,6 +139,8 @@ pub struct Node {
     pub falls: u64,
     /// The planted bug.
     pub mutation: Option<Mutation>,
+    /// What lies under it; nothing if its writes are durable when the world says so.
+    pub storage: Option<Storage>,
     reads: BTreeMap<u64, Reading>,
     next_read: u64,
     out: Output,
@@ -162,6 +166,7 @@ impl Node {
             orphans: Orphans::default(),
             falls: 0,
             mutation,
+            storage: None,
             reads: BTreeMap::new(),
             next_read: 0,
             out: Output::default(),
@@ -169,8 +174,11 @@ impl Node {
     }
 
     /// Starts the process with what is on the disk.
-    pub fn start(&mut self, now: Nanos) {
-        let Some(disk) = self.disk.take() else { return };
+    ///
+    /// # Errors
+    /// If the journal refuses to go on.
+    pub fn start(&mut self, now: Nanos) -> Result<(), String> {
+        let Some(disk) = self.disk.take() else { return Ok(()) };
         let mut host = Host::start(self.options.clone(), disk, self.clocks.read(now));
         host.is_prompt = false;
         if let Some(core) = self.mutation.and_then(Mutation::core) {
@@ -181,15 +189,20 @@ impl Node {
         self.machine = Machine::default();
         self.machine.forgets_sessions = self.mutation == Some(Mutation::SkipDeduplication);
         self.forget();
+        match (&mut self.storage, &self.host) {
+            (Some(storage), Some(host)) => storage.start(&host.disk),
+            _ => Ok(()),
+        }
     }
 
-    /// Ends the process; the disk keeps what was completed.
-    pub fn crash(&mut self) {
-        let Some(host) = self.host.take() else { return };
-        self.disk = Some(host.disk);
+    /// Ends the process. Returns it; what is on the disk is still to be found out.
+    pub fn crash(&mut self) -> Option<Host> {
+        let host = self.host.take()?;
+        self.disk = Some(host.disk.clone());
         self.paused_until = None;
         self.life += 1;
         self.forget();
+        Some(host)
     }
 
     fn forget(&mut self) {
@@ -253,14 +266,33 @@ impl Node {
         host.receive(at, envelope, &mut self.out);
     }
 
-    /// The oldest write is done.
-    pub fn complete(&mut self, now: Nanos, is_log: bool) {
+    /// A write of the disk is done: of a block, or of the hard state.
+    pub fn complete(&mut self, now: Nanos, is_log: bool, random: &mut Random) {
         let at = self.clocks.read(now);
         let Some(host) = &mut self.host else { return };
-        match is_log {
-            true => host.complete_log(at, &mut self.out),
-            false => host.complete_hard(at, &mut self.out),
-        };
+        match (&mut self.storage, is_log) {
+            (Some(storage), true) => storage.complete(random),
+            (None, true) => drop(host.complete_log(at, &mut self.out)),
+            (storage, false) => {
+                if let (Some(storage), Some((_, hard))) = (storage, host.hard_writes.front()) {
+                    storage.write_vote(hard);
+                }
+                host.complete_hard(at, &mut self.out);
+            }
+        }
+    }
+
+    /// Lets the journal work, and tells the core what is durable by now.
+    pub fn drive(&mut self, now: Nanos) {
+        let at = self.clocks.read(now);
+        let (Some(host), Some(storage)) = (&mut self.host, &mut self.storage) else { return };
+        while storage.drive(host, self.machine.applied(), now, |host| {
+            host.complete_log(at, &mut self.out);
+        }) {}
+        // SAFETY 14: who cannot write does not lead.
+        if let Some(is_open) = storage.intake_turned() {
+            host.step(at, Input::Fit(is_open), &mut self.out);
+        }
     }
 
     /// Takes a snapshot of what is applied, and gives up the log before it.
@@ -461,6 +493,8 @@ impl Node {
     /// How many writes are under way: of the hard state, and of entries.
     #[must_use]
     pub fn writes(&self) -> (usize, usize) {
-        self.host.as_ref().map_or((0, 0), |host| (host.hard_writes.len(), host.log_writes.len()))
+        let Some(host) = &self.host else { return (0, 0) };
+        let log = self.storage.as_ref().map_or(host.log_writes.len(), Storage::pending);
+        (host.hard_writes.len(), log)
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Inputs -> outputs: a name -> a [`Profile`].
 //! Invariants: every fault of every profile is legal: clocks keep their bound, at most one node
-//! is without its disk or its vote at a time. But for profiles that expect to be flagged: they
-//! break what a promise rests on, and are counted apart (SAFETY 25).
+//! is without its disk or its vote, or has damage on its disk, at a time. But for profiles that
+//! expect to be flagged: they break what a promise rests on, and are counted apart (SAFETY 25).
 //! Not here: when what happens (weather.rs).
 
 use super::beyond::ANYTHING;
@@ -37,6 +37,10 @@ pub struct Profile {
     pub lease_reads: bool,
     /// Checkers that are expected to flag it: for worlds beyond the model only.
     pub flags: &'static [&'static str],
+    /// Some writes take long, by a heavy-tailed time.
+    pub disk_tails: bool,
+    /// No journal lies under the nodes: what the protocol alone costs.
+    pub is_bare: bool,
 }
 
 const CALM: Profile = Profile {
@@ -52,6 +56,8 @@ const CALM: Profile = Profile {
     rule: Rule::Quorum,
     lease_reads: true,
     flags: &[],
+    disk_tails: false,
+    is_bare: false,
 };
 
 const PARTITIONS: &[(Fault, u32)] =
@@ -67,6 +73,23 @@ const CRASHES: &[(Fault, u32)] = &[
     (Fault::SlowDisk, 2),
 ];
 
+/// Budget: one node's disk is damaged at a time, and the next only when that node has all again
+/// that it had: of every entry a minority of the copies is.
+const DISKS: &[(Fault, u32)] = &[
+    (Fault::Rot, 5),
+    (Fault::RotVote, 2),
+    (Fault::Misdirected, 4),
+    (Fault::FullDisk, 2),
+    (Fault::WriteFails, 3),
+    (Fault::CrashAtCall, 6),
+    (Fault::CrashAtWrite, 3),
+    (Fault::CrashAll, 1),
+    (Fault::SlowDisk, 2),
+    (Fault::DiskStall, 3),
+    (Fault::Isolate, 3),
+    (Fault::Split, 2),
+];
+
 const EVERYTHING: &[(Fault, u32)] = &[
     (Fault::Isolate, 4),
     (Fault::OneWay, 4),
@@ -80,6 +103,13 @@ const EVERYTHING: &[(Fault, u32)] = &[
     (Fault::Pause, 4),
     (Fault::Suspend, 3),
     (Fault::SlowDisk, 3),
+    (Fault::DiskStall, 2),
+    (Fault::FullDisk, 1),
+    (Fault::WriteFails, 2),
+    (Fault::CrashAtCall, 4),
+    (Fault::Rot, 3),
+    (Fault::RotVote, 1),
+    (Fault::Misdirected, 2),
     (Fault::Transfer, 3),
     (Fault::TransferCut, 3),
     (Fault::FalseSuspicion, 2),
@@ -130,16 +160,31 @@ const STOPS: &[(Fault, u32)] = &[
 pub const PROFILES: &[Profile] = &[
     Profile {
         name: "cluster-everything",
-        about: "all of it together, with drifting clocks, snapshots and wiped disks",
+        about: "all of it together, with drifting clocks, snapshots, wiped and damaged disks",
         drop_one_in: 100,
         duplicate_one_in: 100,
         delay_one_in: 50,
         faults: EVERYTHING,
         drifts: true,
         compacts: true,
+        disk_tails: true,
         ..CALM
     },
     CALM,
+    Profile {
+        name: "cluster-bare",
+        about: "calm, and without a journal: what the protocol alone costs",
+        is_bare: true,
+        ..CALM
+    },
+    Profile {
+        name: "cluster-disks",
+        about: "disks tear, lose, rot, misdirect, fill up, fail, stall; one is damaged at a time",
+        faults: DISKS,
+        compacts: true,
+        disk_tails: true,
+        ..CALM
+    },
     Profile {
         name: "cluster-lossy",
         about: "messages are lost, come twice, late and in another order",

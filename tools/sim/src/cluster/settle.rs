@@ -126,8 +126,7 @@ impl World {
         self.tell("the weather is over".to_owned());
         self.net.heal();
         self.net.is_rough = false;
-        self.slow_until.clear();
-        self.dies_at_write.clear();
+        self.mend_disks();
         self.end_plots();
         let now = self.now;
         for id in self.ids() {

@@ -1,7 +1,8 @@
 //! Weather: what goes wrong with a cluster, and the operator who puts lost disks right.
 //!
 //! Inputs -> outputs: a profile and the seed's numbers -> faults, and their ends.
-//! Invariants: every fault ends; a second disk is not lost before the first node votes again.
+//! Invariants: every fault ends; a second disk is not lost, or damaged, before the first node votes
+//! again, or has all again that it had.
 //! Not here: single messages (net.rs).
 
 use super::fault::Fault;
@@ -10,11 +11,12 @@ use super::mutation::Mutation;
 use super::node::Node;
 use super::orphans::Orphans;
 use super::settle::Phase;
+use super::storage::Storage;
 use super::world::{Event, World};
 use crate::check::{Verdict, Violation};
 use gavel_raft::limits::NODES_MAX;
 use gavel_raft::memory::Disk;
-use gavel_raft::{Change, ChangeMode, ClusterGeneration, Config, DiskId, Input, NodeSet};
+use gavel_raft::{Change, ChangeMode, Config, DiskId, Input, NodeSet};
 use gavel_types::{Index, Nanos, NodeId};
 
 /// Whether a fault was possible.
@@ -27,6 +29,7 @@ const CUT_NS: (u64, u64) = (100 * MS, 2_500 * MS);
 const DOWN_NS: (u64, u64) = (20 * MS, 2_000 * MS);
 const PAUSE_NS: (u64, u64) = (20 * MS, 1_500 * MS);
 const SLOW_NS: (u64, u64) = (200 * MS, 2_000 * MS);
+const STALL_NS: (u64, u64) = (20 * MS, 1_500 * MS);
 
 /// How long after a suspicion a leader that is elected dies (ns).
 const DOOM_NS: u64 = 300 * MS;
@@ -101,6 +104,18 @@ impl World {
                 self.slow_until.insert(id, until);
                 self.tell(format!("node {id}: its disk is slow"));
             }
+            Fault::DiskStall => {
+                let until = Nanos(self.now.0 + self.random.between(STALL_NS.0, STALL_NS.1));
+                self.stalled_until.insert(id, until);
+                self.tell(format!("node {id}: its disk stands still"));
+            }
+            Fault::FullDisk | Fault::WriteFails | Fault::CrashAtCall => self.fails(fault, id),
+            Fault::Rot | Fault::RotVote | Fault::Misdirected => {
+                if self.away.is_none() && self.damaged.is_none() {
+                    self.crash_with(id, "dies, and its disk is damaged", Some(fault));
+                }
+                return Ok(false);
+            }
             Fault::Transfer => return self.transfers(ids),
             Fault::FalseSuspicion => return self.suspects(id),
             Fault::Usurp => {
@@ -122,8 +137,21 @@ impl World {
             Fault::Demote => return self.demotes(ids),
             Fault::ClientLeaves => self.client_leaves(),
             Fault::Drop | Fault::Duplicate | Fault::Delay => {}
+            Fault::DiskTail | Fault::TornWrite | Fault::LostWrite => {}
         }
         Ok(true)
+    }
+
+    /// A disk is full for a while, or fails the next write; or a process dies after some calls.
+    fn fails(&mut self, fault: Fault, id: NodeId) {
+        let times = self.random.between(5, 60);
+        self.tell(format!("node {id}: {}", fault.name()));
+        let Some(storage) = &self.node(id).storage else { return };
+        match fault {
+            Fault::FullDisk => storage.disk.set_full(times as u32),
+            Fault::WriteFails => storage.disk.fail_write_after(times % 4),
+            _ => storage.crash.set(times % 20 + 1),
+        }
     }
 
     fn cuts(&mut self, fault: Fault, id: NodeId, ids: &[NodeId]) -> bool {
@@ -207,7 +235,8 @@ impl World {
     fn demotes(&mut self, ids: &[NodeId]) -> Faulted {
         let id = ids[self.random.place(ids.len())];
         let Some(leader) = self.leader().filter(|leader| *leader != id) else { return Ok(false) };
-        let is_possible = self.away.is_none() && !self.node(id).is_witness();
+        let is_whole = self.away.is_none() && self.damaged.is_none();
+        let is_possible = is_whole && !self.node(id).is_witness();
         if !is_possible || !self.can_spare(id) || self.node(leader).paused_until.is_some() {
             return Ok(false);
         }
@@ -255,36 +284,22 @@ impl World {
         true
     }
 
-    /// A write that was under way is on the disk, and nobody was told.
-    pub(super) fn land(&mut self, id: NodeId, is_log: bool) {
-        let Some(host) = &mut self.node(id).host else { return };
-        if is_log {
-            host.land_log();
-        } else if let Some((_, hard)) = host.hard_writes.pop_front() {
-            host.disk.hard = hard;
-        }
-    }
-
     /// A process dies, and starts again later.
     pub(super) fn crash(&mut self, id: NodeId, how: &str) {
-        if self.node(id).host.is_none() {
-            return;
-        }
-        // Some of what was under way reached the disk.
-        let (hard, log) = self.node(id).writes();
-        for _ in 0..self.random.below(hard as u64 + 1) {
-            self.land(id, false);
-        }
-        for _ in 0..self.random.below(log as u64 + 1) {
-            self.land(id, true);
-        }
+        self.crash_with(id, how, None);
+    }
+
+    /// The same, and perhaps its disk is damaged.
+    pub(super) fn crash_with(&mut self, id: NodeId, how: &str, damage: Option<Fault>) {
         let incarnation = self.node(id).disk().map(|disk| disk.incarnation).unwrap_or_default();
+        let Some(host) = self.node(id).crash() else { return };
+        let mut disk = self.left(id, &host, damage);
+        self.lose(&mut disk);
         let now = self.now;
-        self.node(id).crash();
+        self.node(id).disk = Some(disk);
         self.node(id).clocks.wake(now);
         self.forget_writes(id);
         self.dies_at_write.remove(&id);
-        self.lose(id);
         self.promises.crashed(&self.nodes);
         self.tell(format!("node {id} {how}"));
         for to in self.ids() {
@@ -298,30 +313,15 @@ impl World {
         self.plan(down_ns, Event::Starts(id));
     }
 
-    /// What a disk with a planted bug loses.
-    fn lose(&mut self, id: NodeId) {
-        let mutation = self.case.mutation;
-        let lost = self.random.below(6) as usize;
-        let Some(disk) = &mut self.node(id).disk else { return };
-        if mutation == Some(Mutation::LyingDisk) {
-            let keep = disk.entries.len().saturating_sub(lost).max(disk.snapshot.0 as usize);
-            disk.entries.truncate(keep);
-        }
-        if mutation == Some(Mutation::GenerationForgotten) {
-            disk.hard.generation = ClusterGeneration(0);
-        }
-        if mutation == Some(Mutation::VoteForgotten) {
-            disk.hard.vote = None;
-        }
-    }
-
     pub(super) fn starts(&mut self, id: NodeId) -> Verdict {
         if self.node(id).host.is_some() || self.anew.stopped.contains(&id) {
             return Ok(());
         }
         let now = self.now;
         self.forget_writes(id);
-        self.node(id).start(now);
+        if let Err(why) = self.node(id).start(now) {
+            return Err(Violation::new("refused", format!("node {id}: {why}")));
+        }
         let life = self.node(id).life;
         self.tell(format!("node {id} starts, life {life}"));
         self.after(id)
@@ -338,7 +338,7 @@ impl World {
                 && at.index <= host.raft.commit()
         };
         let is_witness = self.node(id).is_witness();
-        let is_budget = self.away.is_none() && self.can_spare(id);
+        let is_budget = self.away.is_none() && self.damaged.is_none() && self.can_spare(id);
         if is_witness || !is_budget || !self.nodes.iter().all(is_whole) {
             return false;
         }
@@ -353,6 +353,8 @@ impl World {
         }
         let lost = Index(disk.entries.len() as u64);
         *disk = empty;
+        let mutation = self.case.mutation;
+        self.node(id).storage = Some(Storage::new(mutation));
         self.node(id).orphans = Orphans::default();
         self.promises.crashed(&self.nodes);
         self.checks.wiped(id, lost);
@@ -399,6 +401,7 @@ impl World {
             self.operator_next = Nanos(self.now.0 + OPERATOR_NS);
             self.plan(OPERATOR_NS, Event::Operator);
         }
+        self.look_at_damage();
         let (Some(node), Some(leader)) = (self.away, self.leader()) else { return Ok(()) };
         if self.node(leader).paused_until.is_some() {
             return Ok(());

@@ -89,6 +89,7 @@ impl Checks {
             let is_unknown = match (&node.host, node.disk()) {
                 (Some(peer), Some(disk)) if node.id != leader.id => {
                     let is_new = disk.incarnation > seen[usize::from(node.id.0)];
+                    let is_new = is_new || peer.raft.is_unsure();
                     let is_other = disk.id != config.disk_of(node.id);
                     is_new || is_other || peer.raft.term() > host.raft.term()
                 }
@@ -118,6 +119,8 @@ impl Checks {
             let (Some(peer), Some(to)) = (host.raft.peer(node.id), &node.host) else { continue };
             let seen = host.raft.hard_state().seen[usize::from(node.id.0)];
             let is_known = to.disk.incarnation == seen && to.disk.id == config.disk_of(node.id);
+            // SAFETY 3: what was damaged counts on, for its node votes as if it had it.
+            let is_known = is_known && !to.raft.is_unsure();
             if !is_known || to.raft.term() > host.raft.term() || peer.received == Index(0) {
                 continue;
             }

@@ -17,6 +17,7 @@ use super::anew::Anew;
 use super::check::Checks;
 use super::client::Client;
 use super::clock::Clocks;
+use super::disk::Writes;
 use super::fault::{Fault, FaultCounts};
 use super::machine::Command;
 use super::net::Net;
@@ -26,6 +27,7 @@ use super::promise::Promises;
 use super::recall::Recall;
 use super::rule::{Policy, Rule, Stamp};
 use super::settle::Phase;
+use super::storage::Storage;
 use super::trace::Trace;
 use crate::check::{Sights, Verdict, Violation};
 use crate::forecast::Forecast;
@@ -34,7 +36,7 @@ use crate::linear::{History, Register};
 use crate::random::Random;
 use gavel_raft::memory::{Cargo, Disk, Envelope};
 use gavel_raft::{Config, DiskId, Incarnation, Input, NodeSet, Options, Role};
-use gavel_types::{Nanos, NodeId};
+use gavel_types::{Index, Nanos, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most events of a world.
@@ -46,17 +48,13 @@ const CLIENTS: usize = 6;
 /// Between two looks of a node at its clocks (ns).
 const TICK_NS: (u64, u64) = (2_000_000, 4_000_000);
 
-/// What a write takes (ns): usually, and on a disk that is slow.
-const WRITE_NS: (u64, u64) = (80_000, 400_000);
-const SLOW_WRITE_NS: (u64, u64) = (5_000_000, 80_000_000);
-
 /// Between two comparisons of whole logs (ns).
 const COMPARE_NS: u64 = 1_000_000_000;
 
 /// What happens next.
 #[derive(Debug)]
 pub(super) enum Event {
-    Arrives(Envelope),
+    Arrives(Box<Envelope>),
     Tick(NodeId),
     Written { node: NodeId, life: u64, is_log: bool },
     Archived { node: NodeId, life: u64 },
@@ -75,16 +73,6 @@ pub(super) enum Event {
     Flaps { node: NodeId, left: u64 },
     Operator,
     Compares,
-}
-
-/// Writes of a node that will complete.
-#[derive(Clone, Copy, Debug, Default)]
-struct Writes {
-    hard: usize,
-    log: usize,
-    /// When the last of them does: one disk does one thing after the other.
-    hard_at: Nanos,
-    log_at: Nanos,
 }
 
 /// The world.
@@ -116,6 +104,12 @@ pub struct World {
     pub(super) slow_until: BTreeMap<NodeId, Nanos>,
     pub(super) plots: Plots,
     pub(super) anew: Anew,
+    /// Until then, a disk is done with nothing.
+    pub(super) stalled_until: BTreeMap<NodeId, Nanos>,
+    /// A node whose disk was damaged, and how far its log reached, until it has all of that again.
+    pub(super) damaged: Option<(NodeId, Index)>,
+    /// A rule that did not hold where nobody could say so.
+    pub(super) failed: Option<Violation>,
     pub(super) next_disk: u32,
     pub(super) next_session: u64,
     /// From the end of the weather to the first answer after it.
@@ -123,7 +117,7 @@ pub struct World {
     events: u64,
     queue: BTreeMap<(Nanos, u64), Event>,
     planned: u64,
-    writes: Vec<Writes>,
+    pub(super) writes: Vec<Writes>,
     roles: Vec<Role>,
 }
 
@@ -153,6 +147,7 @@ impl World {
             let disk = Disk::new(DiskId(1), founding);
             let mut node = Node::new(options, clocks, disk, case.mutation);
             node.policy = policy;
+            node.storage = (!case.profile.is_bare).then(|| Storage::new(case.mutation));
             node
         };
         let nodes: Vec<Node> = ids.iter().map(node).collect();
@@ -185,6 +180,9 @@ impl World {
             slow_until: BTreeMap::new(),
             plots: Plots::default(),
             anew: Anew::default(),
+            stalled_until: BTreeMap::new(),
+            damaged: None,
+            failed: None,
             next_disk: 2,
             next_session: CLIENTS as u64,
             recovered_ns: None,
@@ -254,6 +252,9 @@ impl World {
             self.trace.note(at, [number, 0, 0, self.events]);
             let verdict = self.happen(event);
             self.forgives(verdict)?;
+            if let Some(violation) = self.failed.take() {
+                self.forgives(Err(violation))?;
+            }
             if self.settle()? {
                 break;
             }
@@ -350,27 +351,12 @@ impl World {
         Ok(())
     }
 
-    fn written(&mut self, id: NodeId, life: u64, is_log: bool) {
-        let place = usize::from(id.0) - 1;
-        if self.nodes[place].life != life {
-            return;
-        }
-        let writes = &mut self.writes[place];
-        match is_log {
-            true => writes.log -= 1,
-            false => writes.hard -= 1,
-        }
-        if self.dies_at_write.remove(&id) {
-            self.land(id, is_log);
-            self.crash(id, "dies right after a write");
-            return;
-        }
-        self.nodes[place].complete(self.now, is_log);
-    }
-
     /// Sends what a node has to say, lets its disk work, applies, answers, and looks at it all.
     pub(super) fn after(&mut self, id: NodeId) -> Verdict {
         let place = usize::from(id.0) - 1;
+        if !self.drives(place) {
+            return Ok(());
+        }
         self.plan_writes(place);
         self.nodes[place].raises_read_answers();
         let sent = match &mut self.nodes[place].host {
@@ -378,6 +364,9 @@ impl World {
             None => Vec::new(),
         };
         for envelope in sent {
+            if !self.calls(place) {
+                break;
+            }
             self.checks.sent(&self.nodes[place], &envelope)?;
             self.send(envelope);
         }
@@ -388,53 +377,30 @@ impl World {
         }
         let now = self.now;
         for unsent in self.nodes[place].answers(now, &self.commands) {
+            if !self.calls(place) {
+                break;
+            }
             self.leaves(place, unsent)?;
         }
         self.promises.settle(&mut self.checks)?;
         self.tell_of_role(place);
         self.dies_unsynced(id);
+        self.buries(place);
         let verdict = self.checks.one_speaker(&self.nodes, now);
         self.flags(verdict)
-    }
-
-    fn plan_writes(&mut self, place: usize) {
-        let (id, life) = (self.nodes[place].id, self.nodes[place].life);
-        let (hard, log) = self.nodes[place].writes();
-        if self.nodes[place].orphans.takes_write() {
-            let at = self.write_time(id, self.writes[place].log_at);
-            self.plan_at(at, Event::Archived { node: id, life });
-        }
-        while self.writes[place].hard < hard {
-            let at = self.write_time(id, self.writes[place].hard_at);
-            self.writes[place].hard += 1;
-            self.writes[place].hard_at = at;
-            self.plan_at(at, Event::Written { node: id, life, is_log: false });
-        }
-        while self.writes[place].log < log {
-            let at = self.write_time(id, self.writes[place].log_at);
-            self.writes[place].log += 1;
-            self.writes[place].log_at = at;
-            self.plan_at(at, Event::Written { node: id, life, is_log: true });
-        }
-    }
-
-    fn write_time(&mut self, id: NodeId, last: Nanos) -> Nanos {
-        let is_slow = self.slow_until.get(&id).is_some_and(|until| self.now < *until);
-        let (least, most) = if is_slow { SLOW_WRITE_NS } else { WRITE_NS };
-        let at = Nanos(self.now.0 + self.random.between(least, most));
-        at.max(last)
-    }
-
-    pub(super) fn forget_writes(&mut self, id: NodeId) {
-        self.writes[usize::from(id.0) - 1] = Writes::default();
     }
 
     fn send(&mut self, envelope: Envelope) {
         self.overhears(&envelope);
         let late_ns = self.net.lateness(envelope.to, self.now);
         let arrivals = self.net.arrivals(self.now, self.case.profile);
-        for at in arrivals.into_iter().flatten() {
-            self.plan_at(Nanos(at.0 + late_ns), Event::Arrives(envelope.clone()));
+        let [first, second] = arrivals;
+        if let Some(at) = second {
+            let again = Box::new(envelope.clone());
+            self.plan_at(Nanos(at.0 + late_ns), Event::Arrives(again));
+        }
+        if let Some(at) = first {
+            self.plan_at(Nanos(at.0 + late_ns), Event::Arrives(Box::new(envelope)));
         }
     }
 
