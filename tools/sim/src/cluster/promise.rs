@@ -224,6 +224,12 @@ impl Promises {
         self.taken.insert(op, (stamp.reign, stamp.record));
     }
 
+    /// The newest generation.
+    #[must_use]
+    pub fn generation(&self) -> ClusterGeneration {
+        self.generation
+    }
+
     /// A new generation begins with this log: what it lacks is lost, and who was told of it.
     pub(super) fn begins_anew(&mut self, entries: &[Entry], at: Moment) {
         let generation = ClusterGeneration(self.generation.0 + 1);

@@ -9,8 +9,9 @@
 //!
 //! Inputs -> outputs: answers that clients take, runs that they are sent -> what each was told of
 //! its commands; at the end, whether that is true.
-//! Invariants: a verdict is final, so runs are sent only when an entry of the primary's own term is
-//! committed: until then a log that lacks a record may give way to one that has it.
+//! Invariants: a verdict is final, unless a cluster begins anew. So runs are sent only when an
+//! entry of the primary's own term is committed: until then a log that lacks a record may give way
+//! to one that has it.
 //! Not here: what is lost (promise.rs).
 //! Source: SAFETY 18, 19.
 
@@ -21,7 +22,7 @@ use super::world::World;
 use crate::check::Verdict;
 use crate::linear::OpId;
 use gavel_raft::memory::Entry;
-use gavel_raft::{Mark, Run};
+use gavel_raft::{ClusterGeneration, Mark, Run};
 use gavel_types::{Index, Term};
 use std::collections::BTreeMap;
 
@@ -43,8 +44,8 @@ pub(super) struct Recall {
     sent: Vec<(Vec<Run>, Index)>,
     /// By client: what it does not know the fate of.
     open: BTreeMap<usize, Vec<Taken>>,
-    /// By operation: whether its client was told that it is rolled back.
-    verdicts: BTreeMap<OpId, bool>,
+    /// By operation: whether its client was told that it is rolled back, and in which generation.
+    verdicts: BTreeMap<OpId, (bool, ClusterGeneration)>,
 }
 
 impl World {
@@ -81,7 +82,7 @@ impl World {
             if !is_kept {
                 self.sights.see("rolled back");
             }
-            verdicts.insert(taken.op, !is_kept);
+            verdicts.insert(taken.op, (!is_kept, reign.generation));
             false
         });
     }
@@ -89,9 +90,11 @@ impl World {
     /// Whether all that clients were told of their commands is true of the log in the end.
     pub(super) fn judge_recall(&self, log: &[Entry]) -> Verdict {
         let fail_overs = self.promises.fail_overs(log);
-        for (op, is_rolled_back) in &self.recall.verdicts {
+        for (op, (is_rolled_back, generation)) in &self.recall.verdicts {
             let is_lost = fail_overs.lost_by(*op).is_some();
-            if is_lost != *is_rolled_back {
+            // SAFETY 16: what was kept may be lost all the same when a cluster begins anew.
+            let is_final = *is_rolled_back || *generation == self.promises.generation();
+            if is_lost != *is_rolled_back && is_final {
                 let call = self.history.operations()[op.0].call;
                 let what = format!("of `{call}` its client was told that it is rolled back");
                 return fail("recall", format!("{what}: {is_rolled_back}; it is lost: {is_lost}"));
