@@ -131,7 +131,6 @@ const PLANTED: &[&str] = &[
     "old-completions",
     "vote-not-synced",
     "turn-forgotten",
-    "write-retried",
 ];
 
 #[test]
