@@ -73,6 +73,7 @@ impl Raft {
     ) -> Result<(), Dropped> {
         let Append { prev, last, runs, commit } = *append;
         if let Some(taken) = self.take_next(append, configs, out) {
+            self.settle_unsure();
             self.verified = taken;
             self.advance_commit(commit);
             self.acknowledge(out);

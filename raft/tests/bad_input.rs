@@ -66,7 +66,8 @@ fn each_reason_to_drop_has_its_name() {
     let beyond = Body::AppendAck(Progress { received: Index(99), durable: Index(6) });
     let more_on_disk = Progress { received: Index(5), durable: Index(6) };
     let answer = |round| Body::HeartbeatAck { round, progress: more_on_disk, last: Index(6) };
-    let reject = |prev, runs| Body::AppendReject { prev: Index(prev), last: Index(6), runs };
+    let reject =
+        |prev, runs| Body::AppendReject { prev: Index(prev), last: Index(6), held: Index(6), runs };
     let from_nothing = Runs::one(Run { first: Index(0), term: Term(9) });
     let far = Append {
         prev: Mark { term: Term(1), index: Index(u64::MAX) },

@@ -40,9 +40,13 @@ fn every_profile_holds() {
 
 /// Of some seeds of a profile: how often each thing was seen.
 fn seen(profile: &str, what: &[&str]) {
+    seen_in(SEEDS, profile, what);
+}
+
+fn seen_in(seeds: u64, profile: &str, what: &[&str]) {
     let profile = Profile::named(profile).expect("it is there");
     let mut sights = Sights::default();
-    (1..=SEEDS).for_each(|seed| sights.add(&outcome(seed, profile).sights));
+    (1..=seeds).for_each(|seed| sights.add(&outcome(seed, profile).sights));
     for what in what {
         assert!(sights.0.contains_key(*what), "{}: {what}: {sights:?}", profile.name);
     }
@@ -59,7 +63,8 @@ fn weaker_rules_put_something_at_stake() {
 // SAFETY 16: what only the others held is lost, and clients are not told two stories.
 #[test]
 fn a_cluster_that_begins_anew_loses_what_its_one_node_lacked() {
-    seen("cluster-anew", &["answered", "orphaned"]);
+    // Twice as many: not every such world has a record that only the others held.
+    seen_in(2 * SEEDS, "cluster-anew", &["answered", "orphaned"]);
 }
 
 // SAFETY 25: what breaks a bound is flagged, and all else holds.
@@ -123,7 +128,6 @@ const PLANTED: &[&str] = &[
     "release-before-own-term",
     "client-ignores-term",
     "generation-forgotten",
-    "generation-unchecked",
     "newest-run-only",
     "runs-too-early",
     "damage-cut",

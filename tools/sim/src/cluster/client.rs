@@ -130,10 +130,19 @@ impl Client {
         hears
     }
 
-    /// What is under way is for the log.
+    /// Its session by now.
     #[must_use]
-    pub fn asks_for_command(&self) -> bool {
-        self.open.is_some_and(|open| matches!(open.ask, Asked::Command(_)))
+    pub fn session(&self) -> Session {
+        self.session
+    }
+
+    /// The command that is under way, if it is one for the log.
+    #[must_use]
+    pub fn command(&self) -> Option<usize> {
+        match self.open?.ask {
+            Asked::Command(command) => Some(command),
+            Asked::Read(..) => None,
+        }
     }
 
     /// It was answered; false if that is no news.
