@@ -165,12 +165,12 @@ const DAMAGES: &[Damage] = &[
         done: |dir| {
             change(dir, 1, |bytes| {
                 let header = &mut bytes[8..8 + 128];
-                header[8] = 2;
+                header[8] = 3;
                 let crc = crc32c(&header[..124]);
                 header[124..].copy_from_slice(&crc.to_le_bytes());
             });
         },
-        said: &["is of format version 2, and this build reads version 1"],
+        said: &["is of format version 3, and this build reads versions 1 to 2"],
         readable: &[4, 5, 6, 7, 8],
     },
 ];

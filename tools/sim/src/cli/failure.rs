@@ -120,7 +120,9 @@ pub(super) fn hook(cli: &Cli) {
         let place = panic.location().map(|place| format!(" ({}:{})", place.file(), place.line()));
         let what = text(panic.payload()) + &place.unwrap_or_default();
         ran.violation = Some(Violation::new(ASSERTION, what));
-        match sweep::under_way().as_mut() {
+        // Held to the end: of two worlds that fail at one time, one is told of.
+        let mut under_way = sweep::under_way();
+        match under_way.as_mut() {
             Some(run) => {
                 run.take(&trial, &ran);
                 say::run(run);
