@@ -27,8 +27,8 @@ use gavel_contract::{
 };
 use gavel_types::limits::BURST;
 use gavel_types::{
-    Body, CancelReason, ClOrdId, LogRecord, Nanos, OrderId, Price, SessionSlot, Side, Stamp,
-    SymbolId, TradingPhase,
+    Body, CancelReason, ClOrdId, LogRecord, Nanos, OrderId, Price, SessionSlot, Stamp, SymbolId,
+    TradingPhase,
 };
 
 /// What a record is in the middle of.
@@ -250,13 +250,6 @@ impl Book {
         self.books[place as usize].phase == TradingPhase::Continuous
     }
 
-    /// True if a symbol has stop orders that wait.
-    #[inline]
-    pub(crate) fn has_stops(&self, place: u32) -> bool {
-        let ladders = &self.books[place as usize].ladders;
-        [Side::Buy, Side::Sell].iter().any(|&side| ladders[waiting(side) as usize].len() > 0)
-    }
-
     /// A task comes next.
     #[inline]
     pub(crate) fn then(&mut self, task: Task) -> Step {
@@ -279,7 +272,11 @@ impl Book {
     /// What the end of a command on a symbol leads to.
     #[inline]
     pub(crate) fn after<O: Outbox>(&mut self, place: u32, emit: &Emit<'_, O>) -> Step {
-        if self.has_stops(place) { self.then(Task::Elect(place)) } else { self.told(emit) }
+        if self.books[place as usize].has_stops() {
+            self.then(Task::Elect(place))
+        } else {
+            self.told(emit)
+        }
     }
 
     /// Takes steps until all is done or there is a pause.

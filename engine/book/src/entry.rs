@@ -131,7 +131,7 @@ impl Book {
     ) -> Result<(Vacancy, Order), Refusal> {
         let refusal = |reason| Refusal { reason, price: asked.price };
         let admitted = self.admit_form(session, asked).map_err(refusal)?;
-        let mut order = order_of(session, &admitted, asked);
+        let mut order = order_of(session, admitted.place, asked, admitted.flags);
         self.check_post_only(&mut order).map_err(refusal)?;
         let price = order.price;
         let refusal = |reason| Refusal { reason, price };
@@ -169,7 +169,7 @@ impl Book {
         let flags = flags_of(asked);
         let mut admitted = Admitted { vacancy, place, flags };
         if book.phase != TradingPhase::Continuous
-            && !may_collect(book, &order_of(session, &admitted, asked))
+            && !may_collect(book, &order_of(session, admitted.place, asked, admitted.flags))
         {
             return Err(No::ExchangeClosed);
         }
@@ -181,7 +181,8 @@ impl Book {
             return Err(No::TooLateToEnter);
         }
         if self.risk.is_armed {
-            admitted.flags |= self.check_new(&order_of(session, &admitted, asked), asked)?;
+            admitted.flags |=
+                self.check_new(&order_of(session, admitted.place, asked, admitted.flags), asked)?;
         }
         Ok(admitted)
     }
@@ -296,7 +297,7 @@ fn may_collect(book: &SymbolBook, order: &Order) -> bool {
 
 /// The order as it would be.
 #[inline]
-fn order_of(session: SessionSlot, admitted: &Admitted, asked: &NewOrder) -> Order {
+pub(crate) fn order_of(session: SessionSlot, place: u32, asked: &NewOrder, flags: u8) -> Order {
     Order {
         cl_ord_id: asked.cl_ord_id,
         price: asked.price,
@@ -304,10 +305,10 @@ fn order_of(session: SessionSlot, admitted: &Admitted, asked: &NewOrder) -> Orde
         leaves: asked.qty,
         session,
         account: asked.account,
-        book: admitted.place,
+        book: place,
         side: asked.side,
         time_in_force: asked.time_in_force,
-        flags: admitted.flags,
+        flags,
         stp: asked.stp,
     }
 }

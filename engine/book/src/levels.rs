@@ -103,31 +103,19 @@ impl Levels {
         before
     }
 
-    /// Takes an order out of its queue, wherever it stands. Returns it, its level, and whether that
-    /// is empty now.
+    /// Takes an order out of its queue, wherever it stands; it is at no level then. Returns it, its
+    /// level, and whether that is empty now.
     #[inline]
     pub(crate) fn unlink(&mut self, orders: &mut Orders, slot: u32) -> (Order, u32, bool) {
+        let order = *orders.order(slot);
+        let (id, is_empty) = self.take_out(orders, slot, order.leaves);
         let node = orders.node_mut(slot);
-        let Node { order, level: id, prev, next, .. } = *node;
         (node.level, node.prev, node.next) = (NIL, NIL, NIL);
-        let level = self.nodes.get_mut(id as usize).expect("only a resting order is taken out");
-        level.qty.0 -= order.leaves.0;
-        level.count -= 1;
-        if prev == NIL {
-            level.head = next;
-        } else {
-            orders.node_mut(prev).next = next;
-        }
-        if next == NIL {
-            level.tail = prev;
-        } else {
-            orders.node_mut(next).prev = prev;
-        }
-        (order, id, level.count == 0)
+        (order, id, is_empty)
     }
 
-    /// Takes an order out of its queue, of which so much was counted. Returns its level, and
-    /// whether that is empty now. What the order's links say is not put right: it ends.
+    /// The same of an order of which so much was counted, for whoever ends it or puts it elsewhere:
+    /// its links stay as they are.
     #[inline(always)]
     pub(crate) fn take_out(&mut self, orders: &mut Orders, slot: u32, qty: Qty) -> (u32, bool) {
         let Node { level: id, prev, next, .. } = *orders.node(slot);
@@ -145,23 +133,6 @@ impl Levels {
             orders.node_mut(next).prev = prev;
         }
         (id, level.count == 0)
-    }
-
-    /// Takes the first order out of its queue, of which so much was counted. True if the level is
-    /// empty now. What the order's links say is not put right: it ends.
-    #[inline]
-    pub(crate) fn take_first(&mut self, orders: &mut Orders, id: u32, qty: Qty) -> bool {
-        let level = &mut self.nodes[id as usize];
-        let next = orders.node(level.head).next;
-        level.qty.0 -= qty.0;
-        level.count -= 1;
-        level.head = next;
-        if next == NIL {
-            level.tail = NIL;
-        } else {
-            orders.node_mut(next).prev = NIL;
-        }
-        next == NIL
     }
 
     /// Less is left of an order that keeps its place.

@@ -20,25 +20,19 @@ impl Book {
     pub(crate) fn begin(&mut self, vacancy: Vacancy, order: &Order) -> u32 {
         let slot = self.orders.take(order);
         self.names.insert(vacancy, slot);
-        self.enlist(slot);
+        self.enlist(slot, order);
         slot
     }
 
     /// An order that has its slot and its name is listed and counted.
-    #[inline]
-    pub(crate) fn enlist(&mut self, slot: u32) {
-        let Order { session, book, flags, .. } = *self.orders.order(slot);
-        self.owners.append(session, slot);
-        self.books[book as usize].live += 1;
-        if flags & flag::KNOWN != 0 {
-            self.count_enrolled(slot);
+    #[inline(always)]
+    pub(crate) fn enlist(&mut self, slot: u32, order: &Order) {
+        self.owners.append(order.session, slot);
+        self.books[order.book as usize].live += 1;
+        if order.is(flag::KNOWN) {
+            let open = self.orders.open(slot);
+            self.count_live(slot, 1, (Qty(0), open));
         }
-    }
-
-    /// An order of an account that was named is live.
-    pub(crate) fn count_enrolled(&mut self, slot: u32) {
-        let open = self.orders.open(slot);
-        self.count_live(slot, 1, (Qty(0), open));
     }
 
     /// What is known of few orders becomes known of one that is live.
@@ -131,37 +125,15 @@ impl Book {
     pub(crate) fn queue(&mut self, slot: u32) {
         let order = *self.orders.order(slot);
         let (_, which, price) = self.home_of(slot);
+        let hidden = self.orders.hidden(slot);
         let book = &mut self.books[order.book as usize];
         if order.is(flag::ALL_OR_NONE | flag::ICEBERG) {
             book.all_or_none += u32::from(order.is(flag::ALL_OR_NONE));
             book.icebergs += u32::from(order.is(flag::ICEBERG));
         }
+        book.digest = book.digest.wrapping_add(term(book.rules.symbol, &order, hidden));
         let ticks = book.rules.ticks(price);
-        let level = book.ladders[which as usize].find(&self.pages, ticks);
-        self.queue_at(slot, &order, which, ticks, level);
-    }
-
-    /// The same of an order that neither waits nor hides, and is met by everybody; `level` is the
-    /// one at its price, if there is one.
-    #[inline]
-    pub(crate) fn queue_plain(&mut self, slot: u32, order: &Order, ticks: u64, level: Option<u32>) {
-        self.queue_at(slot, order, resting(order.side), ticks, level);
-    }
-
-    #[inline]
-    fn queue_at(&mut self, slot: u32, order: &Order, which: u32, ticks: u64, level: Option<u32>) {
-        let hidden = if order.is(flag::ICEBERG) { self.orders.extra(slot).hidden } else { Qty(0) };
-        let book = &mut self.books[order.book as usize];
-        book.digest = book.digest.wrapping_add(term(book.rules.symbol, order, hidden));
-        let level = match level {
-            Some(level) => level,
-            None => {
-                let level = self.levels.take(order.book * 4 + which, ticks);
-                let ladder = &mut book.ladders[which as usize];
-                ladder.insert(&mut self.pages, ticks, level);
-                level
-            }
-        };
+        let level = book.open_level(&mut self.levels, &mut self.pages, which, ticks, order.book);
         self.levels.append(&mut self.orders, level, slot);
     }
 

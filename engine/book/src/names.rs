@@ -63,13 +63,6 @@ pub(crate) struct Vacancy {
     lane: u32,
 }
 
-/// Where a name that is free would be put at its home.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AtHome {
-    hash: u32,
-    lane: u32,
-}
-
 /// The map.
 #[derive(Debug)]
 pub(crate) struct Names {
@@ -193,23 +186,13 @@ impl Names {
         &self,
         session: SessionSlot,
         cl_ord_id: ClOrdId,
-    ) -> Option<AtHome> {
+    ) -> Option<Vacancy> {
         let hash = hash(session, cl_ord_id);
-        let bucket = &self.buckets[hash as usize & self.mask];
+        let home = hash as usize & self.mask;
+        let bucket = &self.buckets[home];
         let lane = lanes(&bucket.slots, NIL).trailing_zeros();
         let is_free = (lanes(&bucket.hashes, hash) | bucket.passed()) == 0 && lane < LANES as u32;
-        is_free.then_some(AtHome { hash, lane })
-    }
-
-    /// Names a live order at its home.
-    #[inline(always)]
-    pub(crate) fn insert_at_home(&mut self, vacancy: AtHome, slot: u32) {
-        let bucket = &mut self.buckets[vacancy.hash as usize & self.mask];
-        let lane = vacancy.lane as usize % (LANES + 1);
-        assert!(bucket.slots[lane] == NIL, "a name is put where there is room");
-        bucket.hashes[lane] = vacancy.hash;
-        bucket.slots[lane] = slot;
-        self.used += 1;
+        is_free.then_some(Vacancy { at: home as u32, hash, lane })
     }
 
     /// What stands at a name's home: most often the name's slot, if it is there.
@@ -221,7 +204,7 @@ impl Names {
     }
 
     /// Names a live order, at a place that [`Names::vacancy`] gave.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert(&mut self, vacancy: Vacancy, slot: u32) {
         let mut at = vacancy.hash as usize & self.mask;
         while at != vacancy.at as usize {

@@ -202,42 +202,25 @@ impl Orders {
     /// If no slot is free: callers look first.
     #[inline]
     pub(crate) fn take(&mut self, order: &Order) -> u32 {
+        let slot = self.begin();
+        self.put(slot, *order, NIL, NIL);
+        slot
+    }
+
+    /// Takes a slot, for whoever puts an order there at once.
+    ///
+    /// # Panics
+    /// If no slot is free: callers look first.
+    #[inline]
+    pub(crate) fn begin(&mut self) -> u32 {
         let slot = self.free;
-        let node = self.nodes.get_mut(slot as usize);
-        let node = node.expect("room is decided before anything changes");
-        self.free = node.next;
-        let generation = node.generation;
-        *node = Node { order: *order, level: NIL, prev: NIL, next: NIL, generation };
+        let node = self.nodes.get(slot as usize);
+        self.free = node.expect("room is decided before anything changes").next;
         self.live += 1;
         slot
     }
 
-    /// The slot that is taken next.
-    #[inline]
-    pub(crate) fn next(&self) -> u32 {
-        self.free
-    }
-
-    /// Makes an order live at the end of a level's queue, behind another, if there is one.
-    ///
-    /// # Panics
-    /// If no slot is free: callers look first.
-    #[inline(always)]
-    pub(crate) fn take_behind(&mut self, order: Order, level: u32, before: u32) -> OrderId {
-        let slot = self.free;
-        let node = self.nodes.get_mut(slot as usize);
-        let node = node.expect("room is decided before anything changes");
-        self.free = node.next;
-        let generation = node.generation;
-        *node = Node { order, level, prev: before, next: NIL, generation };
-        self.live += 1;
-        if before != NIL {
-            self.nodes[before as usize].next = slot;
-        }
-        handle(generation, slot)
-    }
-
-    /// A live order becomes another, behind one in its queue, if there is one.
+    /// Puts an order, or what it has become, in its slot: at a level, behind another, or at none.
     #[inline(always)]
     pub(crate) fn put(&mut self, slot: u32, order: Order, level: u32, before: u32) -> OrderId {
         let node = &mut self.nodes[slot as usize];

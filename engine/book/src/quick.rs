@@ -12,16 +12,18 @@
 
 use crate::book::{Book, Step};
 use crate::digest::term;
+use crate::entry::order_of;
 use crate::kinds::is_plain;
 use crate::matching::Sweep;
-use crate::names::{AtHome, Spot};
+use crate::names::{Spot, Vacancy};
 use crate::orders::{NIL, Order, flag, handle};
+use crate::replace::is_supported;
 use crate::reports::{Aggressor, Emit, Match, Shown};
 use crate::symbol::{SymbolBook, resting};
 use gavel_contract::Outbox;
 use gavel_types::{
-    Account, CancelOrder, CancelReason, ClOrdId, EventKind, NewOrder, OrderId, Price, Qty,
-    ReplaceOrder, SessionSlot, StpInstruction, TimeInForce, TradingPhase, exec_inst,
+    CancelOrder, CancelReason, ClOrdId, EventKind, NewOrder, OrderId, Price, Qty, ReplaceOrder,
+    SessionSlot, StpInstruction, TimeInForce, TradingPhase,
 };
 
 /// An order on the quick way, and what is at hand of it.
@@ -32,15 +34,17 @@ struct Incoming {
     /// Its price.
     ticks: u64,
     /// Where its name goes, while it is not enrolled.
-    vacancy: Option<AtHome>,
+    vacancy: Option<Vacancy>,
 }
 
 impl SymbolBook {
     /// True if plain orders do nothing here but trade and rest.
     #[inline(always)]
     fn is_quiet(&self) -> bool {
-        let others = self.all_or_none | self.ladders[2].len() | self.ladders[3].len();
-        others == 0 && self.phase == TradingPhase::Continuous && self.bands.dynamic.0 == 0
+        self.all_or_none == 0
+            && !self.has_stops()
+            && self.phase == TradingPhase::Continuous
+            && self.bands.dynamic == Price(0)
     }
 
     /// True if an order is legal here, whatever it is otherwise.
@@ -49,8 +53,7 @@ impl SymbolBook {
         qty != Qty(0)
             && self.rules.is_legal_qty(qty)
             && self.rules.is_legal_price(price)
-            && self.bands.low <= price
-            && price <= self.bands.high
+            && self.is_within_band(price)
     }
 }
 
@@ -81,12 +84,12 @@ impl Book {
         let rests = stays && !book.other(asked.side).reaches(ticks);
         let mut flags = 0;
         if self.risk.is_armed {
-            match self.check_new(&plain_order(session, place, asked, 0), asked) {
+            match self.check_new(&order_of(session, place, asked, 0), asked) {
                 Ok(known) => flags = known,
                 Err(reason) => return Some(self.reject(session, asked, reason, emit)),
             }
         }
-        let order = plain_order(session, place, asked, flags);
+        let order = order_of(session, place, asked, flags);
         if rests {
             return Some(self.rest_quick(order, ticks, vacancy, emit));
         }
@@ -100,27 +103,40 @@ impl Book {
         &mut self,
         order: Order,
         ticks: u64,
-        vacancy: AtHome,
+        vacancy: Vacancy,
         emit: &mut Emit<'_, impl Outbox>,
     ) -> Step {
-        let book = &mut self.books[order.book as usize];
-        let symbol = book.rules.symbol;
-        book.live += 1;
-        book.digest = book.digest.wrapping_add(term(symbol, &order, Qty(0)));
-        let which = resting(order.side);
-        let level = book.open_level(&mut self.levels, &mut self.pages, which, ticks, order.book);
-        let slot = self.orders.next();
-        let before = self.levels.push(level, slot, order.leaves);
-        let id = self.orders.take_behind(order, level, before);
-        self.names.insert_at_home(vacancy, slot);
-        self.owners.append(order.session, slot);
+        let symbol = self.books[order.book as usize].rules.symbol;
+        let slot = self.orders.begin();
+        let id = self.queue_quick(slot, order, ticks);
+        self.names.insert(vacancy, slot);
+        self.enlist(slot, &order);
         let shown = Shown { order: &order, id, symbol, open: order.qty };
         emit.accepted(self.counters.exec(), shown);
-        if order.is(flag::KNOWN) {
-            self.count_enrolled(slot);
-        }
         self.tell_order(slot, EventKind::Add, order.leaves, emit);
         self.told(emit)
+    }
+
+    /// Puts an order in its slot, at the end of the queue at its price.
+    #[inline(always)]
+    fn queue_quick(&mut self, slot: u32, order: Order, ticks: u64) -> OrderId {
+        let book = &mut self.books[order.book as usize];
+        book.digest = book.digest.wrapping_add(term(book.rules.symbol, &order, Qty(0)));
+        let which = resting(order.side);
+        let level = book.open_level(&mut self.levels, &mut self.pages, which, ticks, order.book);
+        let before = self.levels.push(level, slot, order.leaves);
+        self.orders.put(slot, order, level, before)
+    }
+
+    /// Takes an order, as it is, out of its queue; its links stay as they are.
+    #[inline(always)]
+    fn unqueue_quick(&mut self, slot: u32, order: &Order) {
+        let book = &mut self.books[order.book as usize];
+        book.digest = book.digest.wrapping_sub(term(book.rules.symbol, order, Qty(0)));
+        let (level, is_empty) = self.levels.take_out(&mut self.orders, slot, order.leaves);
+        if is_empty {
+            book.close_level(&mut self.levels, &mut self.pages, level);
+        }
     }
 
     /// An order that meets somebody, or does not rest.
@@ -130,10 +146,10 @@ impl Book {
         session: SessionSlot,
         asked: &NewOrder,
         (place, flags): (u32, u8),
-        (ticks, vacancy): (u64, AtHome),
+        (ticks, vacancy): (u64, Vacancy),
         emit: &mut Emit<'_, impl Outbox>,
     ) -> Step {
-        let order = plain_order(session, place, asked, flags);
+        let order = order_of(session, place, asked, flags);
         let slot = self.orders.take(&order);
         let id = self.orders.id(slot);
         let symbol = self.books[order.book as usize].rules.symbol;
@@ -161,7 +177,8 @@ impl Book {
             };
             let maker = self.levels.level(level).head;
             let order = self.orders.order(maker);
-            let is_own = stp != StpInstruction::Allow && has_one_owner(order, &incoming.order);
+            let is_own = stp != StpInstruction::Allow
+                && self.owner(order, 0) == self.owner(&incoming.order, 0);
             if order.is(!flag::KNOWN) || is_own || !emit.has_room(2) {
                 return self.leave_to_sweep(incoming, emit);
             }
@@ -215,7 +232,8 @@ impl Book {
         emit.trade(self.counters.exec(), shown, matched, Aggressor::No);
         let is_gone = node.order.leaves == Qty(0);
         if is_gone {
-            if self.levels.take_first(&mut self.orders, level, qty) {
+            let (_, is_empty) = self.levels.take_out(&mut self.orders, maker, qty);
+            if is_empty {
                 book.close_level(&mut self.levels, &mut self.pages, level);
             }
         } else {
@@ -248,23 +266,17 @@ impl Book {
             return None;
         }
         book.live -= 1;
-        book.digest = book.digest.wrapping_sub(term(symbol, &order, Qty(0)));
-        let has_stops = (book.ladders[2].len() | book.ladders[3].len()) != 0;
+        self.tell_order(slot, EventKind::Delete, order.leaves, emit);
+        self.unqueue_quick(slot, &order);
         if order.is(flag::KNOWN) {
             self.discount(slot);
-        }
-        self.tell_order(slot, EventKind::Delete, order.leaves, emit);
-        let (level, emptied) = self.levels.take_out(&mut self.orders, slot, order.leaves);
-        if emptied {
-            let book = &mut self.books[order.book as usize];
-            book.close_level(&mut self.levels, &mut self.pages, level);
         }
         self.names.clear(spot);
         self.owners.remove(session, slot);
         let id = self.orders.release(slot);
         let shown = Shown { order: &order, id, symbol, open: order.leaves };
         emit.canceled(self.counters.exec(), shown, CancelReason::Requested, asked.cl_ord_id);
-        Some(if has_stops { self.after(order.book, emit) } else { self.told(emit) })
+        Some(self.after(order.book, emit))
     }
 
     /// The quick way of a replace that moves an order; None, and nothing has changed, if it is not
@@ -280,13 +292,16 @@ impl Book {
         let old = *self.orders.order(slot);
         let book = &self.books[old.book as usize];
         let is_meant = book.rules.symbol == asked.symbol && old.side == asked.side;
-        if !is_meant || old.is(!flag::KNOWN) || !book.is_quiet() || !moves(&old, asked) {
+        if !is_meant || old.is(!flag::KNOWN) || !book.is_quiet() {
             return None;
         }
         let has_room = book.side(old.side).has_room(&self.pages, self.levels_max, 0);
         let filled = old.qty.0 - old.leaves.0;
         let is_legal = asked.qty.0 > filled && book.is_legal(asked.qty, asked.price) && has_room;
-        if !is_legal || self.conventions.refuse_replace_that_trades {
+        let may_move = is_supported(&old, asked)
+            && asked.time_in_force != TimeInForce::Ioc
+            && !self.conventions.refuse_replace_that_trades;
+        if !is_legal || !may_move || self.keeps_place(slot, &old, asked) {
             return None;
         }
         let is_renamed = asked.cl_ord_id != old.cl_ord_id;
@@ -311,33 +326,24 @@ impl Book {
         &mut self,
         slot: u32,
         (old, new): (&Order, Order),
-        (spot, vacancy): (Spot, Option<AtHome>),
+        (spot, vacancy): (Spot, Option<Vacancy>),
         emit: &mut Emit<'_, impl Outbox>,
     ) -> Step {
         self.tell_order(slot, EventKind::Replace, old.leaves, emit);
-        let book = &mut self.books[new.book as usize];
-        let symbol = book.rules.symbol;
-        let without = book.digest.wrapping_sub(term(symbol, old, Qty(0)));
-        let (level, emptied) = self.levels.take_out(&mut self.orders, slot, old.leaves);
-        if emptied {
-            book.close_level(&mut self.levels, &mut self.pages, level);
-        }
+        self.unqueue_quick(slot, old);
         if let Some(vacancy) = vacancy {
             self.names.clear(spot);
-            self.names.insert_at_home(vacancy, slot);
+            self.names.insert(vacancy, slot);
         }
+        let book = &self.books[new.book as usize];
+        let symbol = book.rules.symbol;
         let ticks = book.rules.ticks(new.price);
         let rests = !book.other(new.side).reaches(ticks);
-        let which = resting(new.side);
-        let (level, before) = if rests {
-            book.digest = without.wrapping_add(term(symbol, &new, Qty(0)));
-            let level = book.open_level(&mut self.levels, &mut self.pages, which, ticks, new.book);
-            (level, self.levels.push(level, slot, new.leaves))
+        let id = if rests {
+            self.queue_quick(slot, new, ticks)
         } else {
-            book.digest = without;
-            (NIL, NIL)
+            self.orders.put(slot, new, NIL, NIL)
         };
-        let id = self.orders.put(slot, new, level, before);
         if new.is(flag::KNOWN) {
             self.opened(slot, old.leaves, new.leaves);
         }
@@ -374,9 +380,7 @@ impl Book {
         let order = incoming.order;
         if order.leaves != Qty(0) && order.time_in_force != TimeInForce::Ioc {
             self.enrol_now(incoming);
-            let ladder = self.books[order.book as usize].side(order.side);
-            let level = ladder.find(&self.pages, incoming.ticks);
-            self.queue_plain(incoming.slot, &order, incoming.ticks, level);
+            self.queue_quick(incoming.slot, order, incoming.ticks);
             self.tell_order(incoming.slot, EventKind::Add, order.leaves, emit);
             return self.told(emit);
         }
@@ -386,12 +390,8 @@ impl Book {
             }
             let symbol = self.books[order.book as usize].rules.symbol;
             let shown = Shown { order: &order, id: incoming.id, symbol, open: order.leaves };
-            emit.canceled(
-                self.counters.exec(),
-                shown,
-                CancelReason::ImmediateOrCancel,
-                order.cl_ord_id,
-            );
+            let why = CancelReason::ImmediateOrCancel;
+            emit.canceled(self.counters.exec(), shown, why, order.cl_ord_id);
         }
         match incoming.vacancy {
             Some(_) => {
@@ -406,42 +406,7 @@ impl Book {
     fn enrol_now(&mut self, incoming: &mut Incoming) {
         let Some(vacancy) = incoming.vacancy.take() else { return };
         // Names only went meanwhile: the place is as good as it was.
-        self.names.insert_at_home(vacancy, incoming.slot);
-        self.enlist(incoming.slot);
+        self.names.insert(vacancy, incoming.slot);
+        self.enlist(incoming.slot, &incoming.order);
     }
-}
-
-/// True if a replace moves a plain order.
-#[inline(always)]
-fn moves(old: &Order, asked: &ReplaceOrder) -> bool {
-    let stays = asked.price == old.price && asked.qty <= old.qty && asked.exec_inst == 0;
-    !stays
-        && matches!(asked.time_in_force, TimeInForce::Day | TimeInForce::Gtc)
-        && asked.price != Price::NULL
-        && asked.stop_px == Price(0)
-        && asked.exec_inst & !exec_inst::REQUEUE == 0
-}
-
-/// A plain order as it would be.
-#[inline]
-fn plain_order(session: SessionSlot, place: u32, asked: &NewOrder, flags: u8) -> Order {
-    Order {
-        cl_ord_id: asked.cl_ord_id,
-        price: asked.price,
-        qty: asked.qty,
-        leaves: asked.qty,
-        session,
-        account: asked.account,
-        book: place,
-        side: asked.side,
-        time_in_force: asked.time_in_force,
-        flags,
-        stp: asked.stp,
-    }
-}
-
-/// True if two orders without an SMPID are one owner's ([`crate::terms::Owner`]).
-#[inline]
-fn has_one_owner(one: &Order, other: &Order) -> bool {
-    one.account == other.account && (one.account != Account(0) || one.session == other.session)
 }

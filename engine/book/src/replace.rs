@@ -187,7 +187,7 @@ impl Book {
 
     /// A decrease, or no change at all, keeps the order's place.
     #[inline]
-    fn keeps_place(&self, slot: u32, old: &Order, asked: &ReplaceOrder) -> bool {
+    pub(crate) fn keeps_place(&self, slot: u32, old: &Order, asked: &ReplaceOrder) -> bool {
         let is_no_larger =
             asked.qty == old.qty || asked.qty < old.qty && !self.conventions.requeue_on_decrease;
         let same_stop =
@@ -244,7 +244,7 @@ impl Book {
 
 /// False if the request asks for what an order of this kind cannot become.
 #[inline]
-fn is_supported(order: &Order, asked: &ReplaceOrder) -> bool {
+pub(crate) fn is_supported(order: &Order, asked: &ReplaceOrder) -> bool {
     let waits = order.is(flag::WAITS);
     let time = match asked.time_in_force {
         TimeInForce::Day | TimeInForce::Gtc => true,

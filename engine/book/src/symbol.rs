@@ -247,6 +247,13 @@ impl SymbolBook {
         &self.ladders[resting(side) as usize ^ 1]
     }
 
+    /// True if there are stop orders that wait.
+    #[inline]
+    pub(crate) fn has_stops(&self) -> bool {
+        let waiting = |side| self.ladders[waiting(side) as usize].len();
+        waiting(Side::Buy) | waiting(Side::Sell) != 0
+    }
+
     /// The level at a price of a ladder, from here on if there was none. There is room.
     #[inline(always)]
     pub(crate) fn open_level(
