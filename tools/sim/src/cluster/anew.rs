@@ -23,7 +23,8 @@ use super::storage::Storage;
 use super::weather::MS;
 use super::world::{Event, World};
 use crate::check::{Verdict, Violation};
-use gavel_raft::memory::{Cargo, Disk, Entry, Envelope};
+use crate::linear::OpId;
+use gavel_raft::memory::{Cargo, Disk, Entry, Envelope, Payload};
 use gavel_raft::{Config, DiskId, Input, Message};
 use gavel_types::{Index, Nanos, NodeId, Term};
 use std::collections::{BTreeSet, VecDeque};
@@ -66,12 +67,29 @@ impl World {
         let (now, moment) = (self.now, self.history.now());
         let entries = self.node(id).entries().to_vec();
         self.checks.begins_anew(&entries);
-        self.promises.begins_anew(&entries, moment);
+        let lost = self.promises.begins_anew(&entries, moment);
+        self.calls_again(&lost, &entries);
         self.node(id).step(now, Input::ForceNewCluster);
         self.after(id)?;
         let alone_ns = self.random.between(ALONE_NS.0, ALONE_NS.1);
         self.plan(alone_ns, Event::Joins);
         Ok(true)
+    }
+
+    /// An answer is lost with its record, and the command is not if the log holds an earlier copy
+    /// of it: that has its effect from now on, and nobody is told what it was.
+    fn calls_again(&mut self, lost: &[OpId], log: &[Entry]) {
+        let copies = log.iter().filter_map(|entry| match entry.payload {
+            Payload::Value(command) => Some(self.commands[command as usize].op),
+            _ => None,
+        });
+        let copies: BTreeSet<OpId> = copies.collect();
+        for op in lost.iter().filter(|op| copies.contains(*op)) {
+            let operation = &self.history.operations()[op.0];
+            let (client, call) = (operation.client, operation.call);
+            self.history.call(client, call, self.now);
+            self.sights.see("an earlier copy");
+        }
     }
 
     /// The operator says that all others are stopped, and they are not.

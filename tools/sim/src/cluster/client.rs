@@ -92,7 +92,7 @@ impl Client {
             true => Asked::Read(key, ReadKind::Index),
             false => {
                 self.seq += 1;
-                commands.push(Command { session: self.session, seq: self.seq, call });
+                commands.push(Command { session: self.session, seq: self.seq, op, call });
                 Asked::Command(commands.len() - 1)
             }
         };
@@ -130,19 +130,10 @@ impl Client {
         hears
     }
 
-    /// Its session by now.
+    /// What is under way is for the log.
     #[must_use]
-    pub fn session(&self) -> Session {
-        self.session
-    }
-
-    /// The command that is under way, if it is one for the log.
-    #[must_use]
-    pub fn command(&self) -> Option<usize> {
-        match self.open?.ask {
-            Asked::Command(command) => Some(command),
-            Asked::Read(..) => None,
-        }
+    pub fn asks_for_command(&self) -> bool {
+        self.open.is_some_and(|open| matches!(open.ask, Asked::Command(_)))
     }
 
     /// It was answered; false if that is no news.

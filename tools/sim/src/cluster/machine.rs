@@ -6,7 +6,7 @@
 //! Limits: one command of a session is under way at a time, so the last answer of each suffices.
 //! Not here: when an entry may be applied, and when an answer may leave (node.rs).
 
-use crate::linear::{RegisterAnswer, RegisterAsk, RegisterCall};
+use crate::linear::{OpId, RegisterAnswer, RegisterAsk, RegisterCall};
 use gavel_raft::memory::{Entry, Payload};
 use gavel_types::Index;
 use std::collections::BTreeMap;
@@ -23,6 +23,8 @@ pub struct Command {
     pub session: Session,
     /// Its number in the session, from 1.
     pub seq: u64,
+    /// Which operation of the history it is.
+    pub op: OpId,
     /// What is asked for.
     pub call: RegisterCall,
 }
@@ -159,8 +161,8 @@ mod tests {
         let swap = RegisterAsk::CompareAndSwap { expected: None, new: 5 };
         let session = Session(1);
         let commands = [
-            Command { session, seq: 1, call: call(swap) },
-            Command { session, seq: 2, call: call(RegisterAsk::Get) },
+            Command { session, seq: 1, op: OpId(0), call: call(swap) },
+            Command { session, seq: 2, op: OpId(1), call: call(RegisterAsk::Get) },
         ];
         let entry = |value| Entry { term: Term(1), payload: Payload::Value(value) };
         let mut machine = Machine::default();
@@ -175,7 +177,10 @@ mod tests {
     #[test]
     fn a_digest_is_of_the_state() {
         let call = |key| RegisterCall { key, ask: RegisterAsk::Put(key + 10) };
-        let of = |session, key| Command { session: Session(session), seq: 1, call: call(key) };
+        let of = |session, key| {
+            let (session, op) = (Session(session), OpId(key as usize));
+            Command { session, seq: 1, op, call: call(key) }
+        };
         let commands = [of(1, 1), of(2, 2), of(3, 3)];
         let digest = |order: [u64; 2]| {
             let mut machine = Machine::default();

@@ -14,7 +14,6 @@
 
 use super::check::{Checks, fail};
 use super::node::{Node, Unsent};
-use super::recall::command;
 use super::rule::{Policy, Reign, Rule, Stamp};
 use crate::check::Verdict;
 use crate::linear::{FailOvers, Moment, OpId};
@@ -33,26 +32,6 @@ struct Told {
     config: Config,
     /// So many copies were lost since that it may be lost as well.
     is_exposed: bool,
-}
-
-/// What a client took for an answer.
-#[derive(Clone, Copy, Debug)]
-struct Taken {
-    reign: Reign,
-    record: Mark,
-    /// Of what, if it is a command.
-    command: Option<usize>,
-}
-
-impl Taken {
-    /// True if a log lacks the record, and any other copy of its command: an earlier one may be
-    /// there, and has the effect then.
-    fn is_lost_to(&self, log: &[Entry]) -> bool {
-        let Mark { index, term } = self.record;
-        let is_there = index == Index(0) || term_at(log, index) == Some(term);
-        let has_copy = |place| log.iter().any(|entry| command(entry) == Some(place));
-        !is_there && !self.command.is_some_and(has_copy)
-    }
 }
 
 /// What became of a record.
@@ -77,15 +56,15 @@ pub struct Promises {
     /// Lost of each primary's term.
     losses: BTreeMap<(NodeId, Term), u64>,
     /// What clients took for an answer before it was committed.
-    taken: BTreeMap<OpId, Taken>,
+    taken: BTreeMap<OpId, (Reign, Mark)>,
     /// By read: the newest record that was told and not committed when it was called.
     reads: BTreeMap<OpId, Mark>,
     /// Those under whom somebody answered, and when the first did.
     reigns: Vec<(Reign, Moment)>,
     /// The newest generation.
     generation: ClusterGeneration,
-    /// The logs with which generations began.
-    foundings: Vec<(ClusterGeneration, Vec<Entry>)>,
+    /// Terms of the logs with which generations began.
+    foundings: Vec<(ClusterGeneration, Vec<Term>)>,
     /// The newest under whom each client was told anything that it took.
     reigns_taken: BTreeMap<usize, Reign>,
     /// Acknowledged and lost, as the rule allows.
@@ -241,9 +220,8 @@ impl Promises {
     }
 
     /// A client took an answer.
-    pub fn taken(&mut self, op: OpId, command: Option<usize>, stamp: &Stamp) {
-        let (reign, record) = (stamp.reign, stamp.record);
-        self.taken.insert(op, Taken { reign, record, command });
+    pub fn taken(&mut self, op: OpId, stamp: &Stamp) {
+        self.taken.insert(op, (stamp.reign, stamp.record));
     }
 
     /// The newest generation.
@@ -252,17 +230,24 @@ impl Promises {
         self.generation
     }
 
-    /// A new generation begins with this log: what it lacks is lost, and who was told of it.
-    pub(super) fn begins_anew(&mut self, entries: &[Entry], at: Moment) {
+    /// A new generation begins with this log: what it lacks is lost, and who was told of it. Returns
+    /// the operations whose answers are lost.
+    pub(super) fn begins_anew(&mut self, entries: &[Entry], at: Moment) -> Vec<OpId> {
         let generation = ClusterGeneration(self.generation.0 + 1);
         self.generation = generation;
         self.reigns.push((Reign { generation, term: Term(0) }, at));
-        let lost = self.taken.values().filter(|taken| taken.is_lost_to(entries));
-        self.orphaned += lost.count() as u64;
-        self.foundings.push((generation, entries.to_vec()));
+        let terms: Vec<Term> = entries.iter().map(|entry| entry.term).collect();
+        let is_lost = |record: &Mark| {
+            record.index > Index(0) && term_at(entries, record.index) != Some(record.term)
+        };
+        let lost = self.taken.iter().filter(|(_, (_, record))| is_lost(record));
+        let lost: Vec<OpId> = lost.map(|(op, _)| *op).collect();
+        self.orphaned += lost.len() as u64;
+        self.foundings.push((generation, terms));
         (self.told, self.lost) = (Vec::new(), Vec::new());
         (self.own_first, self.appended) = (BTreeMap::new(), BTreeMap::new());
         self.reads.clear();
+        lost
     }
 
     /// A client calls a read: what was told by now, it must see, unless it is lost.
@@ -344,22 +329,27 @@ impl Promises {
         let mut fail_overs = FailOvers::default();
         for (next, at) in &self.reigns {
             // The first who spoke after the primary that had it.
-            let is_by_it = |taken: &Taken| taken.reign < *next && self.is_lost(taken, *next, log);
-            let by_it = self.taken.iter().filter(|(_, taken)| is_by_it(taken));
+            let by_it = self.taken.iter().filter(|(_, (reign, record))| {
+                reign < next && self.is_lost(*reign, *record, *next, log)
+            });
             fail_overs.add(*at, by_it.map(|(op, _)| *op));
         }
         fail_overs
     }
 
     /// Whether the log that this reign goes on with, and that ended so, lacks a record.
-    fn is_lost(&self, taken: &Taken, next: Reign, log: &[Entry]) -> bool {
-        if taken.reign.generation == next.generation {
+    fn is_lost(&self, reign: Reign, record: Mark, next: Reign, log: &[Entry]) -> bool {
+        if record.index == Index(0) {
+            return false;
+        }
+        if reign.generation == next.generation {
             // An older one ended with a log that nobody has any more: what it lost, it lost then.
             let is_newest = next.generation == self.generation;
-            return is_newest && taken.is_lost_to(log);
+            return is_newest && term_at(log, record.index) != Some(record.term);
         }
         let begun = self.foundings.iter().find(|(generation, _)| *generation == next.generation);
-        begun.is_some_and(|(_, log)| taken.is_lost_to(log))
+        let place = record.index.0 as usize - 1;
+        begun.is_some_and(|(_, terms)| terms.get(place) != Some(&record.term))
     }
 }
 

@@ -21,7 +21,7 @@ use super::rule::{Reign, Stamp};
 use super::world::World;
 use crate::check::Verdict;
 use crate::linear::OpId;
-use gavel_raft::memory::{Entry, Payload};
+use gavel_raft::memory::Entry;
 use gavel_raft::{ClusterGeneration, Mark, Run};
 use gavel_types::{Index, Term};
 use std::collections::BTreeMap;
@@ -34,26 +34,14 @@ pub struct Sent(usize);
 #[derive(Clone, Copy, Debug)]
 struct Taken {
     op: OpId,
-    command: usize,
     record: Mark,
     reign: Reign,
-}
-
-/// What a primary says of its log.
-#[derive(Debug)]
-struct Said {
-    runs: Vec<Run>,
-    last: Index,
-    /// The session's commands that had their effect by then, whatever record had it. A log that
-    /// lacks the record of which the client was told may hold an earlier copy of the command: what
-    /// the session's numbers are then says that nothing is rolled back (SAFETY 18).
-    done: Vec<usize>,
 }
 
 /// All of it.
 #[derive(Debug, Default)]
 pub(super) struct Recall {
-    sent: Vec<Said>,
+    sent: Vec<(Vec<Run>, Index)>,
     /// By client: what it does not know the fate of.
     open: BTreeMap<usize, Vec<Taken>>,
     /// By operation: whether its client was told that it is rolled back, and in which generation.
@@ -62,27 +50,20 @@ pub(super) struct Recall {
 
 impl World {
     /// The runs of a node's log, as it sends them now.
-    pub(super) fn sends_runs(&mut self, place: usize, client: usize) -> Sent {
-        let node = &self.nodes[place];
-        let entries = node.entries();
+    pub(super) fn sends_runs(&mut self, place: usize) -> Sent {
+        let entries = self.nodes[place].entries();
         let mut runs = runs(entries);
-        let commit = node.host.as_ref().map_or(Index(0), |host| host.raft.commit());
-        let session = self.clients[client].session();
-        let is_of = |command: &usize| self.commands[*command].session == session;
-        let done = entries.iter().take(commit.0 as usize).filter_map(command).filter(is_of);
-        let (done, last) = (done.collect(), Index(entries.len() as u64));
         if self.case.mutation == Some(Mutation::NewestRunOnly) {
             // The first index of the newest term alone, and all before it taken for kept.
             runs.drain(..runs.len().saturating_sub(1));
         }
-        self.recall.sent.push(Said { runs, last, done });
+        self.recall.sent.push((runs, Index(entries.len() as u64)));
         Sent(self.recall.sent.len() - 1)
     }
 
     /// A client took the answer to a command.
-    pub(super) fn remembers(&mut self, client: usize, what: (OpId, usize), stamp: &Stamp) {
-        let (op, command) = what;
-        let taken = Taken { op, command, record: stamp.record, reign: stamp.reign };
+    pub(super) fn remembers(&mut self, client: usize, op: OpId, stamp: &Stamp) {
+        let taken = Taken { op, record: stamp.record, reign: stamp.reign };
         self.recall.open.entry(client).or_default().push(taken);
     }
 
@@ -90,15 +71,14 @@ impl World {
     pub(super) fn recalls(&mut self, client: usize, reign: Reign, sent: Sent) {
         let is_partial = self.case.mutation == Some(Mutation::NewestRunOnly);
         let Recall { sent: all, open, verdicts } = &mut self.recall;
-        let Said { runs, last, done } = &all[sent.0];
+        let (runs, last) = &all[sent.0];
         open.entry(client).or_default().retain(|taken| {
             if taken.reign >= reign {
                 return true;
             }
             let Mark { index, term } = taken.record;
             let is_before = is_partial && runs.first().is_some_and(|run| index < run.first);
-            let is_there = index <= *last && term_in(runs, index) == Some(term);
-            let is_kept = is_before || is_there || done.contains(&taken.command);
+            let is_kept = is_before || (index <= *last && term_in(runs, index) == Some(term));
             if !is_kept {
                 self.sights.see("rolled back");
             }
@@ -124,14 +104,6 @@ impl World {
     }
 }
 
-/// The command that an entry is for.
-pub(super) fn command(entry: &Entry) -> Option<usize> {
-    match entry.payload {
-        Payload::Value(command) => Some(command as usize),
-        _ => None,
-    }
-}
-
 fn runs(entries: &[Entry]) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for (place, entry) in entries.iter().enumerate() {
@@ -150,6 +122,7 @@ fn term_in(runs: &[Run], index: Index) -> Option<Term> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gavel_raft::memory::Payload;
 
     // SAFETY 19: a record survives exactly if the runs give its term at its index.
     #[test]

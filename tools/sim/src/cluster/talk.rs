@@ -64,7 +64,7 @@ impl World {
     /// Says to a client what is no answer.
     pub(super) fn says(&mut self, place: usize, client: usize, stamp: Stamp, reply: Reply) {
         let reply = match reply {
-            Reply::Established(op, _) => Reply::Established(op, self.sends_runs(place, client)),
+            Reply::Established(op, _) => Reply::Established(op, self.sends_runs(place)),
             reply => reply,
         };
         self.send_reply(client, stamp, reply);
@@ -114,13 +114,13 @@ impl World {
                     RegisterAnswer::Holds(value) => value,
                     _ => None,
                 };
-                let command = self.clients[client].command();
+                let is_command = self.clients[client].asks_for_command();
                 if self.clients[client].answered(op, value) {
                     self.promises.takes(client, stamp.reign)?;
                     self.history.answer(op, answer, self.now);
-                    self.promises.taken(op, command, &stamp);
-                    if let Some(command) = command {
-                        self.remembers(client, (op, command), &stamp);
+                    self.promises.taken(op, &stamp);
+                    if is_command {
+                        self.remembers(client, op, &stamp);
                     }
                     self.sights.see(NAMES[stamp.rule as usize]);
                     self.note_answer(op);
