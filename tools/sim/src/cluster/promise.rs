@@ -230,8 +230,8 @@ impl Promises {
         self.generation
     }
 
-    /// A new generation begins with this log: what it lacks is lost, and who was told of it. Returns
-    /// the operations whose answers are lost.
+    /// A new generation begins with this log: what it lacks is lost, and who was told of it.
+    /// Returns the operations whose answers are lost.
     pub(super) fn begins_anew(&mut self, entries: &[Entry], at: Moment) -> Vec<OpId> {
         let generation = ClusterGeneration(self.generation.0 + 1);
         self.generation = generation;
