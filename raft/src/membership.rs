@@ -8,12 +8,12 @@
 //! Source: Raft 6; Thesis 4.1 to 4.3, and the correction of its single-server change.
 
 use crate::config::{Change, ChangeRefusal, Config, ConfigAt};
-use crate::limits::CONFIGS_MAX;
+use crate::limits::{CONFIGS_MAX, TERMS_PER_GENERATION};
 use crate::message::ClusterGeneration;
 use crate::port::{Output, Refusal, Role, Want};
 use crate::raft::{Raft, errs};
 use crate::set::NodeSet;
-use gavel_types::{Index, NodeId};
+use gavel_types::{Index, NodeId, Term};
 
 impl Raft {
     pub(crate) fn on_change(&mut self, change: &Change, out: &mut Output) {
@@ -172,8 +172,13 @@ impl Raft {
             out.refused = Some(Refusal::CannotLead);
             return;
         }
-        self.hard.generation = ClusterGeneration(self.hard.generation.0 + 1);
+        let generation = self.hard.generation.0 + 1;
+        self.hard.generation = ClusterGeneration(generation);
         self.hard.barred = NodeSet::EMPTY;
+        // The old cluster may have been in terms that this node never heard of. No term may be in
+        // both: an acknowledged record is named by its index and term for ever (SAFETY 18, 19).
+        let first = u64::from(generation) * TERMS_PER_GENERATION;
+        self.hard.term = self.hard.term.max(Term(first));
         self.hard_changed();
         let index = self.log.last().index;
         let config = Config::of_voters(NodeSet::one(id), self.disk);
