@@ -47,13 +47,11 @@ impl SymbolBook {
             && self.bands.dynamic == Price(0)
     }
 
-    /// True if an order is legal here, whatever it is otherwise.
+    /// The price in ticks, if an order is legal here, whatever it is otherwise.
     #[inline(always)]
-    fn is_legal(&self, qty: Qty, price: Price) -> bool {
-        qty != Qty(0)
-            && self.rules.is_legal_qty(qty)
-            && self.rules.is_legal_price(price)
-            && self.is_within_band(price)
+    fn legal(&self, qty: Qty, price: Price) -> Option<u64> {
+        let is_legal = qty != Qty(0) && self.rules.is_legal_qty(qty) && self.is_within_band(price);
+        if is_legal { self.rules.legal_ticks(price) } else { None }
     }
 }
 
@@ -71,10 +69,10 @@ impl Book {
         }
         let place = self.place_of(asked.symbol)?;
         let book = &self.books[place as usize];
-        if !book.is_quiet() || !book.is_legal(asked.qty, asked.price) {
+        if !book.is_quiet() {
             return None;
         }
-        let ticks = book.rules.ticks(asked.price);
+        let ticks = book.legal(asked.qty, asked.price)?;
         let vacancy = self.names.vacancy_at_home(session, asked.cl_ord_id)?;
         let has_room = book.side(asked.side).has_room(&self.pages, self.levels_max, 0);
         if self.orders.is_full() || !has_room {
@@ -297,11 +295,13 @@ impl Book {
         }
         let has_room = book.side(old.side).has_room(&self.pages, self.levels_max, 0);
         let filled = old.qty.0 - old.leaves.0;
-        let is_legal = asked.qty.0 > filled && book.is_legal(asked.qty, asked.price) && has_room;
-        let may_move = is_supported(&old, asked)
+        let ticks = book.legal(asked.qty, asked.price)?;
+        let may_move = asked.qty.0 > filled
+            && has_room
+            && is_supported(&old, asked)
             && asked.time_in_force != TimeInForce::Ioc
             && !self.conventions.refuse_replace_that_trades;
-        if !is_legal || !may_move || self.keeps_place(slot, &old, asked) {
+        if !may_move || self.keeps_place(slot, &old, asked) {
             return None;
         }
         let is_renamed = asked.cl_ord_id != old.cl_ord_id;
@@ -317,7 +317,8 @@ impl Book {
             // A refusal takes nothing: the long way comes to it again, and says so.
             self.check_replace(slot, &Order { cl_ord_id: old.cl_ord_id, ..new }, asked).ok()?;
         }
-        Some(self.move_quick(slot, (&old, new), (spot, vacancy.filter(|_| is_renamed)), emit))
+        let names = (spot, vacancy.filter(|_| is_renamed));
+        Some(self.move_quick(slot, (&old, new), ticks, names, emit))
     }
 
     /// An order leaves its place and goes in again, under another name if there is a place for one.
@@ -326,6 +327,7 @@ impl Book {
         &mut self,
         slot: u32,
         (old, new): (&Order, Order),
+        ticks: u64,
         (spot, vacancy): (Spot, Option<Vacancy>),
         emit: &mut Emit<'_, impl Outbox>,
     ) -> Step {
@@ -337,7 +339,6 @@ impl Book {
         }
         let book = &self.books[new.book as usize];
         let symbol = book.rules.symbol;
-        let ticks = book.rules.ticks(new.price);
         let rests = !book.other(new.side).reaches(ticks);
         let id = if rests {
             self.queue_quick(slot, new, ticks)

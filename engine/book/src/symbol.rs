@@ -115,8 +115,16 @@ impl Rules {
 
     #[inline]
     pub(crate) fn is_legal_price(&self, price: Price) -> bool {
-        (self.price_min..=self.price_max).contains(&price.0)
-            && self.ticks(price).wrapping_mul(self.tick as u64) == price.0 as u64
+        self.legal_ticks(price).is_some()
+    }
+
+    /// A legal price, in whole ticks.
+    #[inline(always)]
+    pub(crate) fn legal_ticks(&self, price: Price) -> Option<u64> {
+        let ticks = self.ticks(price);
+        let is_legal = (self.price_min..=self.price_max).contains(&price.0)
+            && ticks.wrapping_mul(self.tick as u64) == price.0 as u64;
+        is_legal.then_some(ticks)
     }
 
     /// 0 is legal here: what it means is the caller's to say.
