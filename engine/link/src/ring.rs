@@ -84,6 +84,18 @@ impl<T> Reader<T> {
         self.consumer.peek().ok()
     }
 
+    /// Shows the oldest values, at most so many, where they are: in one slice or, where the ring
+    /// begins again, two. Returns how many.
+    #[inline]
+    pub fn show(&mut self, most: usize, mut to: impl FnMut(&[T])) -> usize {
+        let count = self.consumer.slots().min(most);
+        // A chunk that is not committed leaves everything in the ring.
+        let Ok(chunk) = self.consumer.read_chunk(count) else { return 0 };
+        let (first, second) = chunk.as_slices();
+        [first, second].into_iter().filter(|slice| !slice.is_empty()).for_each(&mut to);
+        count
+    }
+
     /// Takes the oldest value.
     #[inline]
     pub fn pop(&mut self) -> Option<T> {
@@ -100,6 +112,8 @@ impl<T> Reader<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
+    use alloc::vec::Vec;
 
     #[test]
     fn values_come_out_in_order_and_no_more_than_fit() {
@@ -116,6 +130,22 @@ mod tests {
         assert!(writer.has_room(1) && !writer.has_room(2));
         assert_eq!((reader.pop(), reader.pop(), reader.pop()), (Some(1), Some(2), Some(3)));
         assert_eq!(reader.pop(), None);
+    }
+
+    #[test]
+    fn values_are_shown_where_they_are_and_stay() {
+        let (mut writer, mut reader) = ring::<u32>(4);
+        let mut seen = Vec::new();
+        assert_eq!(reader.show(3, |slice| seen.push(slice.to_vec())), 0);
+        for i in 0..4 {
+            writer.push(i);
+        }
+        assert_eq!((reader.pop(), reader.pop()), (Some(0), Some(1)));
+        writer.push(4);
+        assert_eq!(reader.show(2, |slice| seen.push(slice.to_vec())), 2);
+        assert_eq!(reader.show(9, |slice| seen.push(slice.to_vec())), 3);
+        assert_eq!(seen, [vec![2, 3], vec![2, 3], vec![4]]);
+        assert_eq!((reader.pop(), reader.pop(), reader.pop()), (Some(2), Some(3), Some(4)));
     }
 
     #[test]

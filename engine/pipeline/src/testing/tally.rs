@@ -1,10 +1,11 @@
 //! A machine that remembers every order, and answers each by as many reports as it asks for, two
 //! in a turn: it pauses whatever room there is, as a machine may.
 
+use core::cell::RefCell;
 use gavel_contract::{BadState, Machine, Outbox, Progress, StateSink, StateSource};
 use gavel_types::{
-    Body, CancelReason, ClOrdId, ExecId, ExecNew, LogRecord, OrdStatus, OrderId, OrderState, Price,
-    Qty, Report, SessionSlot, Side, Stamp, SymbolId,
+    Body, CancelReason, ClOrdId, ExecId, ExecNew, Index, LogRecord, OrdStatus, OrderId, OrderState,
+    Price, Qty, Report, SessionSlot, Side, Stamp, SymbolId,
 };
 use xxhash_rust::xxh3::Xxh3Default;
 
@@ -14,6 +15,8 @@ pub(crate) struct Tally {
     pub(crate) orders: Vec<u64>,
     /// Reports that are owed, and of which order.
     pub(crate) owed: Option<(Stamp, SessionSlot, u64)>,
+    /// Records that it was shown before they were its turn.
+    pub(crate) shown: RefCell<Vec<Index>>,
 }
 
 /// Reports that are made in one turn.
@@ -56,6 +59,10 @@ impl Machine for Tally {
         }
         self.owed = Some((stamp, session, owed - TURN));
         Progress::Paused
+    }
+
+    fn expect(&self, records: &[LogRecord]) {
+        self.shown.borrow_mut().extend(records.iter().map(|record| record.stamp.index));
     }
 
     fn live_orders(&self, session: SessionSlot) -> u32 {
