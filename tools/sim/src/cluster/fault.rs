@@ -35,6 +35,10 @@ pub enum Fault {
     Pause,
     /// A host is suspended: one of its clocks stands still as well.
     Suspend,
+    /// A process is slow for a while: it stands still for a moment after whatever it does.
+    SlowProcess,
+    /// Links to and from a node carry few bytes a second for a while.
+    NarrowLink,
     /// A disk takes very long for a while.
     SlowDisk,
     /// A disk is done with nothing for a while.
@@ -87,7 +91,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 40] = [
         Self::Drop,
         Self::Duplicate,
         Self::Delay,
@@ -102,6 +106,8 @@ impl Fault {
         Self::Wipe,
         Self::Pause,
         Self::Suspend,
+        Self::SlowProcess,
+        Self::NarrowLink,
         Self::SlowDisk,
         Self::DiskStall,
         Self::DiskTail,
@@ -146,6 +152,8 @@ impl Fault {
             Self::Wipe => "wipe",
             Self::Pause => "pause",
             Self::Suspend => "suspend",
+            Self::SlowProcess => "slow_process",
+            Self::NarrowLink => "narrow_link",
             Self::SlowDisk => "slow_disk",
             Self::DiskStall => "disk_stall",
             Self::DiskTail => "disk_tail",

@@ -2,7 +2,8 @@
 //! and is cut one way or both.
 //!
 //! Inputs -> outputs: a message that leaves -> when it arrives: never, once or twice.
-//! Invariants: what is cut when a message arrives does not arrive; frames arrive whole.
+//! Invariants: what is cut when a message arrives does not arrive; frames arrive whole; a narrow
+//! link carries one frame after the other, and no more bytes than it has room for.
 //! Not here: who cuts (weather.rs); frames of another cluster or life on purpose.
 
 use super::fault::{Fault, FaultCounts};
@@ -22,6 +23,20 @@ const TAIL_DOUBLINGS: u64 = 8;
 /// Most that a slow link adds (ns).
 const SLOW_NS: u64 = 250_000_000;
 
+/// Bytes of a frame without entries, and of an entry.
+const FRAME_BYTES: u64 = 96;
+const ENTRY_BYTES: u64 = 128;
+
+/// Most that waits for a narrow link, as the time that it takes (ns): the rest is lost.
+const BACKLOG_NS: u64 = 1_000_000_000;
+
+/// Links of a node that carry few bytes for a while.
+#[derive(Clone, Copy, Debug)]
+struct Narrow {
+    ns_per_byte: u64,
+    until: Nanos,
+}
+
 /// The network.
 #[derive(Debug)]
 pub struct Net {
@@ -31,6 +46,9 @@ pub struct Net {
     stuck: BTreeSet<NodeId>,
     /// To whom the link is slow, and until when.
     slow: BTreeMap<NodeId, Nanos>,
+    narrow: BTreeMap<NodeId, Narrow>,
+    /// Until when a narrow link is busy, by sender and receiver.
+    busy: BTreeMap<(NodeId, NodeId), Nanos>,
     /// Faults of messages that it did.
     pub faults: FaultCounts,
     /// False once the weather is over.
@@ -48,6 +66,8 @@ impl Net {
             cuts: BTreeSet::new(),
             stuck: BTreeSet::new(),
             slow: BTreeMap::new(),
+            narrow: BTreeMap::new(),
+            busy: BTreeMap::new(),
             faults: FaultCounts::default(),
             is_rough: true,
             without: Vec::new(),
@@ -69,10 +89,37 @@ impl Net {
         self.slow.insert(to, until);
     }
 
-    /// What the link to a node adds to a message (ns).
-    pub fn lateness(&mut self, to: NodeId, now: Nanos) -> u64 {
-        let is_slow = self.is_rough && self.slow.get(&to).is_some_and(|until| now < *until);
-        if is_slow { self.random.below(SLOW_NS) } else { 0 }
+    /// Until then, links to and from this node carry so few bytes.
+    pub fn narrow(&mut self, node: NodeId, ns_per_byte: u64, until: Nanos) {
+        self.narrow.insert(node, Narrow { ns_per_byte, until });
+    }
+
+    /// What a link adds to a message (ns); None if it is lost there.
+    pub fn lateness(&mut self, envelope: &Envelope, now: Nanos) -> Option<u64> {
+        if !self.is_rough {
+            return Some(0);
+        }
+        let is_slow = self.slow.get(&envelope.to).is_some_and(|until| now < *until);
+        let slow_ns = if is_slow { self.random.below(SLOW_NS) } else { 0 };
+        Some(slow_ns + self.queued(envelope, now)?)
+    }
+
+    /// How long a message waits for those before it, and takes to be sent (ns).
+    fn queued(&mut self, envelope: &Envelope, now: Nanos) -> Option<u64> {
+        let ends = [envelope.from, envelope.to];
+        let narrow = ends.iter().filter_map(|end| self.narrow.get(end));
+        let narrow = narrow.filter(|narrow| now < narrow.until);
+        let Some(ns_per_byte) = narrow.map(|narrow| narrow.ns_per_byte).max() else {
+            return Some(0);
+        };
+        let bytes = FRAME_BYTES + ENTRY_BYTES * envelope.entries() as u64;
+        let busy = self.busy.entry((envelope.from, envelope.to)).or_default();
+        let begins = now.max(*busy);
+        if begins.0 - now.0 > BACKLOG_NS {
+            return None;
+        }
+        *busy = Nanos(begins.0 + bytes * ns_per_byte);
+        Some(busy.0 - now.0)
     }
 
     /// Ends all cuts.

@@ -102,6 +102,8 @@ const EVERYTHING: &[(Fault, u32)] = &[
     (Fault::Wipe, 2),
     (Fault::Pause, 4),
     (Fault::Suspend, 3),
+    (Fault::SlowProcess, 3),
+    (Fault::NarrowLink, 3),
     (Fault::SlowDisk, 3),
     (Fault::DiskStall, 2),
     (Fault::FullDisk, 1),
@@ -187,10 +189,12 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "cluster-lossy",
-        about: "messages are lost, come twice, late and in another order",
+        about: "messages are lost, come twice, late and in another order, links are narrow",
         drop_one_in: 20,
         duplicate_one_in: 20,
         delay_one_in: 20,
+        faults: &[(Fault::NarrowLink, 1)],
+        fault_every_ns: 3_000_000_000,
         drifts: true,
         ..CALM
     },
@@ -231,9 +235,14 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "cluster-pauses",
-        about: "processes stand still and hosts are suspended, with drifting clocks",
+        about: "processes are slow or stand still, hosts are suspended, with drifting clocks",
         delay_one_in: 100,
-        faults: &[(Fault::Pause, 4), (Fault::Suspend, 4), (Fault::Transfer, 2)],
+        faults: &[
+            (Fault::Pause, 4),
+            (Fault::Suspend, 4),
+            (Fault::SlowProcess, 4),
+            (Fault::Transfer, 2),
+        ],
         fault_every_ns: 700_000_000,
         drifts: true,
         ..CALM

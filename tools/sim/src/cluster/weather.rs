@@ -29,6 +29,10 @@ const CUT_NS: (u64, u64) = (100 * MS, 2_500 * MS);
 const DOWN_NS: (u64, u64) = (20 * MS, 2_000 * MS);
 const PAUSE_NS: (u64, u64) = (20 * MS, 1_500 * MS);
 const SLOW_NS: (u64, u64) = (200 * MS, 2_000 * MS);
+/// How long a slow process takes for anything (ns), and a narrow link for a byte: from 10 to 200
+/// kilobytes a second, so that an append of all that came meanwhile holds up heartbeats.
+const STEP_NS: (u64, u64) = (MS / 50, 3 * MS);
+const NS_PER_BYTE: (u64, u64) = (5_000, 100_000);
 const STALL_NS: (u64, u64) = (20 * MS, 1_500 * MS);
 
 /// How long after a suspicion a leader that is elected dies (ns).
@@ -99,15 +103,8 @@ impl World {
             Fault::ClockJump | Fault::StopHost => return Ok(self.goes_beyond(fault, id)),
             Fault::BeginAnew => return self.begins_anew(id, ids),
             Fault::Wipe => return Ok(self.wipes(id)),
-            Fault::SlowDisk => {
-                let until = Nanos(self.now.0 + self.random.between(SLOW_NS.0, SLOW_NS.1));
-                self.slow_until.insert(id, until);
-                self.tell(format!("node {id}: its disk is slow"));
-            }
-            Fault::DiskStall => {
-                let until = Nanos(self.now.0 + self.random.between(STALL_NS.0, STALL_NS.1));
-                self.stalled_until.insert(id, until);
-                self.tell(format!("node {id}: its disk stands still"));
+            Fault::SlowProcess | Fault::NarrowLink | Fault::SlowDisk | Fault::DiskStall => {
+                self.slows(fault, id);
             }
             Fault::FullDisk | Fault::WriteFails | Fault::CrashAtCall => self.fails(fault, id),
             Fault::Rot | Fault::RotVote | Fault::Misdirected => {
@@ -140,6 +137,28 @@ impl World {
             Fault::DiskTail | Fault::TornWrite | Fault::LostWrite => {}
         }
         Ok(true)
+    }
+
+    /// Something takes longer for a while, and does not end.
+    fn slows(&mut self, fault: Fault, id: NodeId) {
+        let (least, most) = if fault == Fault::DiskStall { STALL_NS } else { SLOW_NS };
+        let until = Nanos(self.now.0 + self.random.between(least, most));
+        self.tell(format!("node {id}: {} until {} ms", fault.name(), until.0 / MS));
+        match fault {
+            Fault::SlowProcess => {
+                self.sluggish_until.insert(id, until);
+            }
+            Fault::NarrowLink => {
+                let ns_per_byte = self.random.between(NS_PER_BYTE.0, NS_PER_BYTE.1);
+                self.net.narrow(id, ns_per_byte, until);
+            }
+            Fault::DiskStall => {
+                self.stalled_until.insert(id, until);
+            }
+            _ => {
+                self.slow_until.insert(id, until);
+            }
+        }
     }
 
     /// A disk is full for a while, or fails the next write; or a process dies after some calls.
@@ -282,6 +301,16 @@ impl World {
         }
         self.tell(format!("node {id} stands still until {} ms", until.0 / MS));
         true
+    }
+
+    /// A process that is slow stands still for a moment after whatever it did.
+    pub(super) fn takes_its_time(&mut self, id: NodeId) {
+        let (now, is_rough) = (self.now, self.net.is_rough);
+        let is_slow = self.sluggish_until.get(&id).is_some_and(|until| now < *until);
+        if is_slow && is_rough && self.node(id).host.is_some() {
+            let step_ns = self.random.between(STEP_NS.0, STEP_NS.1);
+            self.node(id).paused_until = Some(Nanos(now.0 + step_ns));
+        }
     }
 
     /// A process dies, and starts again later.

@@ -102,6 +102,8 @@ pub struct World {
     /// Nodes that die right after their next write.
     pub(super) dies_at_write: BTreeSet<NodeId>,
     pub(super) slow_until: BTreeMap<NodeId, Nanos>,
+    /// Until then, a process is slow.
+    pub(super) sluggish_until: BTreeMap<NodeId, Nanos>,
     pub(super) plots: Plots,
     pub(super) anew: Anew,
     /// Until then, a disk is done with nothing.
@@ -178,6 +180,7 @@ impl World {
             operator_next: Nanos(0),
             dies_at_write: BTreeSet::new(),
             slow_until: BTreeMap::new(),
+            sluggish_until: BTreeMap::new(),
             plots: Plots::default(),
             anew: Anew::default(),
             stalled_until: BTreeMap::new(),
@@ -288,7 +291,9 @@ impl World {
                 self.node(id).paused_until = None;
             }
             self.node_event(id, event)?;
-            return self.after(id);
+            self.after(id)?;
+            self.takes_its_time(id);
+            return Ok(());
         }
         match event {
             Event::Thought(client) => self.thinks(client),
@@ -392,7 +397,7 @@ impl World {
 
     fn send(&mut self, envelope: Envelope) {
         self.overhears(&envelope);
-        let late_ns = self.net.lateness(envelope.to, self.now);
+        let Some(late_ns) = self.net.lateness(&envelope, self.now) else { return };
         let arrivals = self.net.arrivals(self.now, self.case.profile);
         let [first, second] = arrivals;
         if let Some(at) = second {
