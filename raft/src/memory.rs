@@ -22,22 +22,23 @@ use crate::{
     Start, Want,
 };
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use gavel_types::{Index, NodeId, Term};
 
 /// What an entry holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Payload {
     /// Nothing.
     Noop,
-    /// Members.
-    Config(Config),
+    /// Members. Few entries have them: with room for them in each, all would be seven times as long.
+    Config(Arc<Config>),
     /// Something of a client's.
     Value(u64),
 }
 
 /// One entry. Its index is its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// The term in which it was appended.
     pub term: Term,
@@ -228,8 +229,10 @@ fn runs(entries: &[Entry], base: Index) -> Vec<Run> {
 
 /// The configurations among these entries, which begin at `first`.
 fn configs(entries: &[Entry], first: Index) -> Vec<ConfigAt> {
-    let at = |(place, entry): (usize, &Entry)| match entry.payload {
-        Payload::Config(config) => Some(ConfigAt { index: Index(first.0 + place as u64), config }),
+    let at = |(place, entry): (usize, &Entry)| match &entry.payload {
+        Payload::Config(config) => {
+            Some(ConfigAt { index: Index(first.0 + place as u64), config: **config })
+        }
         _ => None,
     };
     entries.iter().enumerate().filter_map(at).collect()
@@ -330,7 +333,7 @@ impl Host {
         if let Some(want) = want {
             let payload = match want {
                 Want::Noop => Payload::Noop,
-                Want::Config(config) => Payload::Config(config),
+                Want::Config(config) => Payload::Config(Arc::new(config)),
             };
             self.append(now, payload, out);
         }
@@ -341,12 +344,12 @@ impl Host {
         let term = self.raft.term();
         let keep = Index(self.entries.len() as u64);
         let generation = self.raft.log().generation();
-        self.write(generation, keep, alloc::vec![Entry { term, payload }]);
         let last = keep.next();
-        let config = match payload {
-            Payload::Config(config) => Some(ConfigAt { index: last, config }),
+        let config = match &payload {
+            Payload::Config(config) => Some(ConfigAt { index: last, config: **config }),
             _ => None,
         };
+        self.write(generation, keep, alloc::vec![Entry { term, payload }]);
         self.step_with(now, Input::Appended { term, last, config: config.as_ref() }, &[], out);
     }
 
@@ -368,24 +371,25 @@ impl Host {
             };
             let cargo = Cargo::Raft(send.msg, entries);
             let envelope = Envelope { from: send.msg.from, to: send.msg.to, cargo };
-            self.waiting.push((send.after, envelope));
+            self.post(send.after, envelope);
         }
         if let Some((from, _)) = out.fetch {
             let envelope = Envelope { from: self.raft.id(), to: from, cargo: Cargo::Fetch };
-            self.waiting.push((DurablePoint(0), envelope));
+            self.post(DurablePoint(0), envelope);
         }
-        self.let_go();
+    }
+
+    fn post(&mut self, after: DurablePoint, envelope: Envelope) {
+        match after <= self.hard_done {
+            true => self.sent.push(envelope),
+            false => self.waiting.push((after, envelope)),
+        }
     }
 
     fn let_go(&mut self) {
         let done = self.hard_done;
-        for (after, envelope) in core::mem::take(&mut self.waiting) {
-            if after <= done {
-                self.sent.push(envelope);
-            } else {
-                self.waiting.push((after, envelope));
-            }
-        }
+        let free = self.waiting.extract_if(.., |(after, _)| *after <= done);
+        self.sent.extend(free.map(|(_, envelope)| envelope));
     }
 
     fn send_snapshot(&mut self, to: NodeId) {

@@ -1,6 +1,6 @@
 //! Messages that nobody should have sent: none makes a core panic, and what is committed stays.
 
-use gavel_raft::memory::{Cargo, Cluster, Disk, Envelope};
+use gavel_raft::memory::{Cargo, Cluster, Disk, Entry, Envelope, Payload};
 use gavel_raft::{
     Append, Body, Change, ChangeRefusal, ClusterGeneration, Config, DiskId, Dropped, Incarnation,
     Input, Mark, Message, NodeSet, Options, Output, Progress, ReadKind, Refusal, Role, Run, Runs,
@@ -257,13 +257,13 @@ fn no_message_makes_a_core_panic() {
 }
 
 /// Entries that an append speaks of, as far as it makes sense.
-fn entries_of(append: &Append) -> Vec<gavel_raft::memory::Entry> {
+fn entries_of(append: &Append) -> Vec<Entry> {
     let count = append.last.0.saturating_sub(append.prev.index.0);
     let term = |place: u64| {
         let index = Index(append.prev.index.0 + 1 + place);
         let run = append.runs.as_slice().iter().rev().find(|run| run.first <= index);
         run.map_or(Term(0), |run| run.term)
     };
-    let payload = gavel_raft::memory::Payload::Noop;
-    (0..count).map(|place| gavel_raft::memory::Entry { term: term(place), payload }).collect()
+    let entry = |place| Entry { term: term(place), payload: Payload::Noop };
+    (0..count).map(entry).collect()
 }

@@ -116,7 +116,7 @@ fn look(state: &mut State, node: usize) -> Result<(), &'static str> {
         match state.committed.get_mut(place) {
             Some((known, _)) if known != entry => return Err("state machine safety"),
             Some((_, in_term)) => *in_term = term.min(*in_term),
-            None => state.committed.push((*entry, term)),
+            None => state.committed.push((entry.clone(), term)),
         }
     }
     if host.raft.role() == Role::Leader {

@@ -272,7 +272,7 @@ impl LogStore for MemoryStore {
         let there = disk.segments.get(&segment).map(|bytes| bytes.len());
         assert_eq!(there, Some(self.segment_bytes as usize), "a write goes to a prepared segment");
         self.in_flight[buffer.0] = true;
-        let bytes = self.buffers[buffer.0][..len_bytes].to_vec();
+        let bytes = disk.copy(&self.buffers[buffer.0][..len_bytes]);
         disk.submit(Operation::Write { write, bytes });
     }
 

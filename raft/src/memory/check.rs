@@ -29,7 +29,7 @@ impl core::fmt::Display for Violation {
 }
 
 /// A committed entry, and the lowest term in which somebody knew that it was.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Committed {
     entry: Entry,
     in_term: Term,
@@ -169,17 +169,17 @@ impl Checker {
         }
         let term = host.raft.term();
         for index in seen.0..commit.0 {
-            let Some(entry) = host.entries.get(index as usize).copied() else {
+            let Some(entry) = host.entries.get(index as usize) else {
                 return fail("commit", format!("node {id} lacks entry {}", index + 1));
             };
             match self.committed.get_mut(index as usize) {
-                Some(known) if known.entry != entry => {
+                Some(known) if known.entry != *entry => {
                     let (a, b) = (entry.term, known.entry.term);
                     let what = format!("entry {} is of term {a} on node {id}, not {b}", index + 1);
                     return fail("state machine safety", what);
                 }
                 Some(known) => known.in_term = known.in_term.min(term),
-                None => self.committed.push(Committed { entry, in_term: term }),
+                None => self.committed.push(Committed { entry: entry.clone(), in_term: term }),
             }
         }
         if commit > seen && host.raft.role() == Role::Leader {
@@ -197,10 +197,10 @@ impl Checker {
         nodes: &[Node<'_>],
     ) -> Result<(), Violation> {
         let place = commit.0 as usize - 1;
-        let entry = leader.entries[place];
+        let entry = &leader.entries[place];
         let mut copies = self.lost;
         for node in nodes {
-            if node.disk.entries.get(place) == Some(&entry) {
+            if node.disk.entries.get(place) == Some(entry) {
                 copies.insert(node.id);
             }
         }
@@ -326,8 +326,8 @@ impl Checker {
 /// The configuration in force, by the leader's entries.
 fn in_force(leader: &Host) -> Config {
     // The newest in the log counts, committed or not (Raft 6).
-    let newest = leader.entries.iter().rev().find_map(|entry| match entry.payload {
-        Payload::Config(config) => Some(config),
+    let newest = leader.entries.iter().rev().find_map(|entry| match &entry.payload {
+        Payload::Config(config) => Some(**config),
         _ => None,
     });
     newest.unwrap_or(leader.disk.founding)

@@ -15,6 +15,9 @@ use alloc::vec::Vec;
 use gavel_contract::{LogDone, LogWrite, SegmentNo, StoreFault, StoreFaultKind};
 use std::sync::Arc;
 
+/// Writes whose memory is kept for others.
+const SPARE_MAX: usize = 8;
+
 #[derive(Clone, Debug)]
 pub(super) enum Operation {
     Write { write: LogWrite, bytes: Vec<u8> },
@@ -48,6 +51,8 @@ pub(super) struct Disk {
     /// Completed, or failed, and perhaps lost in a crash.
     volatile: VecDeque<(LogWrite, Vec<u8>)>,
     done: VecDeque<LogDone>,
+    /// Memory of writes that are done, for those to come.
+    spare: Vec<Vec<u8>>,
     pub(super) pace: Pace,
     pub(super) faults: Faults,
 }
@@ -67,6 +72,7 @@ impl Disk {
             pending: Vec::new(),
             volatile: VecDeque::new(),
             done: VecDeque::new(),
+            spare: Vec::new(),
             pace: Pace::ByHand,
             faults: Faults::default(),
         }
@@ -125,14 +131,17 @@ impl Disk {
             }
         };
         if !fails && !self.faults.lying {
-            self.apply(&write, &bytes, |_| true);
+            self.put(&write, &bytes);
+            if self.spare.len() < SPARE_MAX {
+                self.spare.push(bytes);
+            }
             return LogDone::Written(write);
         }
         self.volatile.push_back((write, bytes));
         if self.volatile.len() > VOLATILE_MAX {
             let oldest = self.volatile.pop_front();
             let (write, bytes) = oldest.expect("there are more than the most");
-            self.apply(&write, &bytes, |_| true);
+            self.put(&write, &bytes);
         }
         if !fails {
             return LogDone::Written(write);
@@ -194,12 +203,32 @@ impl Disk {
         self.volatile.retain(|(write, _)| write.segment != segment);
     }
 
-    /// Writes the sectors that `keep` names, by number. (A segment that was taken away while a
-    /// write was on its way, which no journal does, takes nothing.)
-    fn apply(&mut self, write: &LogWrite, bytes: &[u8], mut keep: impl FnMut(usize) -> bool) {
+    /// A copy of these bytes, in memory that was used before if there is any.
+    pub(super) fn copy(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut copy = self.spare.pop().unwrap_or_default();
+        copy.clear();
+        copy.extend_from_slice(bytes);
+        copy
+    }
+
+    /// Where a write goes. (A segment that was taken away while a write was on its way, which no
+    /// journal does, takes nothing.)
+    fn room(&mut self, write: &LogWrite, bytes: usize) -> Option<&mut [u8]> {
         let at = write.offset_bytes as usize;
-        let Some(segment) = self.segments.get_mut(&write.segment) else { return };
-        let to = &mut Arc::make_mut(segment)[at..at + bytes.len()];
+        let segment = self.segments.get_mut(&write.segment)?;
+        Some(&mut Arc::make_mut(segment)[at..at + bytes])
+    }
+
+    /// Writes all of it.
+    fn put(&mut self, write: &LogWrite, bytes: &[u8]) {
+        if let Some(to) = self.room(write, bytes.len()) {
+            to.copy_from_slice(bytes);
+        }
+    }
+
+    /// Writes the sectors that `keep` names, by number.
+    fn apply(&mut self, write: &LogWrite, bytes: &[u8], mut keep: impl FnMut(usize) -> bool) {
+        let Some(to) = self.room(write, bytes.len()) else { return };
         let sectors = to.chunks_exact_mut(SECTOR_BYTES).zip(bytes.chunks_exact(SECTOR_BYTES));
         for (_, (to, from)) in sectors.enumerate().filter(|(n, _)| keep(*n)) {
             to.copy_from_slice(from);
@@ -253,7 +282,7 @@ impl Disk {
     fn land(&mut self, write: &LogWrite, bytes: &[u8], random: &mut Random) {
         match random.below(4) {
             0 => {}
-            1 => self.apply(write, bytes, |_| true),
+            1 => self.put(write, bytes),
             // Some sectors, more or less of them.
             2 => self.apply(write, bytes, |_| !random.one_in(2)),
             _ => self.apply(write, bytes, |_| !random.one_in(16)),

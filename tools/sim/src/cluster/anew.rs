@@ -14,7 +14,7 @@
 //! What only the others held is lost, whatever rule it was acknowledged under. Clients find it out
 //! by the generation, which compares before the term: they take nothing more from the old cluster.
 
-use super::check::{Checks, fail};
+use super::check::{Checks, fail, slot};
 use super::mutation::Mutation;
 use super::node::Node;
 use super::orphans::Orphans;
@@ -192,7 +192,7 @@ impl Checks {
         let keep = Index(same as u64);
         self.acknowledged = self.acknowledged.min(keep);
         self.reads.values_mut().for_each(|floor| *floor = (*floor).min(keep));
-        self.held.clear();
+        self.held = Default::default();
     }
 
     /// SAFETY 16: a node that knows of a generation does not forget it, nor lead in a lower one.
@@ -202,7 +202,7 @@ impl Checks {
     pub(super) fn generation(&mut self, node: &Node) -> Verdict {
         let (Some(disk), id) = (node.disk(), node.id) else { return Ok(()) };
         let (of, now) = (disk.id, disk.hard.generation);
-        let (known, newest) = self.generations.entry(id).or_insert((of, now));
+        let (known, newest) = &mut self.generations[slot(id)];
         if *known != of {
             (*known, *newest) = (of, now);
         }

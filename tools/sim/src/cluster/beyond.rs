@@ -63,6 +63,7 @@ impl World {
     ///
     /// # Errors
     /// What must hold all the same.
+    #[inline]
     pub(super) fn forgives(&mut self, verdict: Verdict) -> Verdict {
         match verdict {
             Err(violation) if self.is_torn() && !STRICT.contains(&violation.checker) => {
@@ -78,6 +79,7 @@ impl World {
     ///
     /// # Errors
     /// Everything else.
+    #[inline]
     pub(super) fn flags(&mut self, verdict: Verdict) -> Verdict {
         match verdict {
             Err(violation) if self.case.profile.flags.contains(&violation.checker) => {

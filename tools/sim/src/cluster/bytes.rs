@@ -9,6 +9,7 @@ use gavel_raft::limits::{MEMBERS_MAX, NODES_MAX};
 use gavel_raft::memory::{Entry, Payload};
 use gavel_raft::{ClusterGeneration, Config, DiskId, HardState, Incarnation, NodeSet};
 use gavel_types::{Command, Index, LogRecord, Nanos, NodeId, SeqNo, SessionSlot, Stamp, Term};
+use std::sync::Arc;
 
 /// Kinds of records.
 const NOOP: u8 = 1;
@@ -46,14 +47,14 @@ fn word(bytes: &[u8], at: usize) -> u32 {
 /// An entry as a record.
 pub(super) fn record(index: Index, entry: &Entry) -> LogRecord {
     let mut body = [0; 88];
-    let (kind, len) = match entry.payload {
+    let (kind, len) = match &entry.payload {
         Payload::Noop => (NOOP, 0),
         Payload::Value(value) => {
             body[..8].copy_from_slice(&value.to_le_bytes());
             (VALUE, 8)
         }
         Payload::Config(config) => {
-            let len = put_config(&config, &mut body);
+            let len = put_config(config, &mut body);
             (if config.auto_leave { CONFIG_LEAVES } else { CONFIG }, len)
         }
     };
@@ -94,7 +95,9 @@ pub(super) fn entry(record: &LogRecord) -> Entry {
             let low = u64::from(word(body, 0));
             Payload::Value(low | u64::from(word(body, 4)) << 32)
         }
-        kind @ (CONFIG | CONFIG_LEAVES) => Payload::Config(config(body, kind == CONFIG_LEAVES)),
+        kind @ (CONFIG | CONFIG_LEAVES) => {
+            Payload::Config(Arc::new(config(body, kind == CONFIG_LEAVES)))
+        }
         kind => panic!("a record of kind {kind} was never written"),
     };
     Entry { term: record.stamp.term, payload }
@@ -167,8 +170,8 @@ mod tests {
         let payloads = [
             Payload::Noop,
             Payload::Value(u64::MAX - 5),
-            Payload::Config(config),
-            Payload::Config(other),
+            Payload::Config(Arc::new(config)),
+            Payload::Config(Arc::new(other)),
         ];
         for (place, payload) in payloads.into_iter().enumerate() {
             let one = Entry { term: Term(9), payload };

@@ -11,13 +11,14 @@
 use super::machine::{Applied, Command, Session};
 use super::node::{Node, Reply, Unsent};
 use crate::check::{Verdict, Violation};
+use gavel_raft::limits::NODES_MAX;
 use gavel_raft::memory::Entry;
 use gavel_raft::{ClusterGeneration, DiskId, NodeSet};
 use gavel_types::{Index, Nanos, NodeId, Term};
 use std::collections::BTreeMap;
 
 /// A committed entry.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Committed {
     entry: Entry,
     /// The lowest term in which somebody knew.
@@ -35,20 +36,28 @@ struct Seen {
     life: u64,
 }
 
+/// One of each node. It is looked at after every event.
+pub(super) type ByNode<T> = [T; NODES_MAX];
+
+/// Where a node's is.
+pub(super) fn slot(node: NodeId) -> usize {
+    usize::from(node.0)
+}
+
 /// All of it.
 #[derive(Debug, Default)]
 pub struct Checks {
     leaders: BTreeMap<Term, NodeId>,
     committed: Vec<Committed>,
-    seen: BTreeMap<NodeId, Seen>,
+    seen: ByNode<Seen>,
     /// By command of a session: the entry by which it had its effect.
     effects: BTreeMap<(Session, u64), Index>,
     /// Nodes whose disk was lost, and up to where it may have been a copy.
     lost: BTreeMap<NodeId, Index>,
     /// The newest generation that each node's disk knew of.
-    pub(super) generations: BTreeMap<NodeId, (DiskId, ClusterGeneration)>,
+    pub(super) generations: ByNode<(DiskId, ClusterGeneration)>,
     /// What each leader was seen to call held, and in which term.
-    pub(super) held: BTreeMap<NodeId, (Term, Index)>,
+    pub(super) held: ByNode<(Term, Index)>,
     /// What clients were told of.
     pub(super) acknowledged: Index,
     /// By operation: what had been acknowledged when a read was called.
@@ -88,7 +97,7 @@ impl Checks {
     /// A node's disk is another one now: its terms may be lower than they were.
     /// It held so many entries: of those its word may still be on the way.
     pub fn wiped(&mut self, node: NodeId, held: Index) {
-        self.seen.remove(&node);
+        self.seen[slot(node)] = Seen::default();
         self.lost.insert(node, held.max(self.committed()));
     }
 
@@ -114,7 +123,7 @@ impl Checks {
     /// Raft 5.2: on disk, a term never falls and a vote never changes within it.
     fn one_vote(&mut self, node: &Node) -> Verdict {
         let (Some(disk), id) = (node.disk(), node.id) else { return Ok(()) };
-        let seen = self.seen.entry(id).or_default();
+        let seen = &mut self.seen[slot(id)];
         let (before, now) = (seen.hard, (disk.hard.term, disk.hard.vote));
         seen.hard = now;
         if now.0 < before.0 {
@@ -130,7 +139,7 @@ impl Checks {
     fn commits(&mut self, node: &Node, nodes: &[Node]) -> Verdict {
         let (Some(host), id) = (&node.host, node.id) else { return Ok(()) };
         let (commit, term) = (host.raft.commit(), host.raft.term());
-        let seen = self.seen.entry(id).or_default();
+        let seen = &mut self.seen[slot(id)];
         if seen.life != node.life {
             (seen.commit, seen.life) = (Index(0), node.life);
         }
@@ -141,17 +150,20 @@ impl Checks {
         }
         for place in before.0..commit.0 {
             let index = place + 1;
-            let Some(entry) = host.entries.get(place as usize).copied() else {
+            let Some(entry) = host.entries.get(place as usize) else {
                 return fail("commit", format!("node {id} lacks entry {index}, and calls it so"));
             };
             match self.committed.get_mut(place as usize) {
-                Some(known) if known.entry != entry => {
+                Some(known) if known.entry != *entry => {
                     let (a, b) = (entry.term, known.entry.term);
                     let what = format!("entry {index} is of term {a} on node {id}, and was of {b}");
                     return fail("same-record", what);
                 }
                 Some(known) => known.in_term = known.in_term.min(term),
-                None => self.committed.push(Committed { entry, in_term: term, digest: None }),
+                None => {
+                    let entry = entry.clone();
+                    self.committed.push(Committed { entry, in_term: term, digest: None });
+                }
             }
         }
         if commit == before || !node.leads() {
@@ -190,7 +202,7 @@ impl Checks {
     fn leadership(&mut self, node: &Node) -> Verdict {
         let (Some(host), id) = (&node.host, node.id) else { return Ok(()) };
         let term = host.raft.term();
-        let seen = self.seen.entry(id).or_default();
+        let seen = &mut self.seen[slot(id)];
         if !node.leads() || seen.leads_in == term {
             return Ok(());
         }
@@ -277,8 +289,13 @@ impl Checks {
     /// # Errors
     /// If two may.
     pub fn one_speaker(&self, nodes: &[Node], now: Nanos) -> Verdict {
+        // Nobody else may speak: leases are looked at only where there are two.
+        let leaders = || nodes.iter().filter(|node| node.leads());
+        if leaders().nth(1).is_none() {
+            return Ok(());
+        }
         let mut speakers = NodeSet::EMPTY;
-        for node in nodes {
+        for node in leaders() {
             if node.may_speak(now) {
                 speakers.insert(node.id);
             }

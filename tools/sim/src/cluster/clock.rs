@@ -107,9 +107,11 @@ impl Clocks {
     }
 }
 
+/// What a clock shows after so much true time, which is far below the 2^64 / [`DRIFT_PPM_MAX`] ns
+/// (213 days) at which the product would not fit.
 fn shown(run: u64, ppm: i64) -> u64 {
-    let drift = i128::from(run) * i128::from(ppm) / 1_000_000;
-    (i128::from(run) + drift) as u64
+    let drift = run * ppm.unsigned_abs() / 1_000_000;
+    if ppm < 0 { run - drift } else { run + drift }
 }
 
 #[cfg(test)]

@@ -53,9 +53,8 @@ pub struct Machine {
     pub forgets_sessions: bool,
 }
 
-fn hash(words: &[u64]) -> u64 {
-    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    xxh3_64(&bytes)
+fn hash<const N: usize>(words: [u64; N]) -> u64 {
+    xxh3_64(words.map(u64::to_le_bytes).as_flattened())
 }
 
 fn code(answer: RegisterAnswer) -> u64 {
@@ -77,7 +76,7 @@ impl Machine {
     /// Of the whole state, sessions included.
     #[must_use]
     pub fn digest(&self) -> u64 {
-        hash(&[self.applied.0, self.registers_sum, self.sessions_sum])
+        hash([self.applied.0, self.registers_sum, self.sessions_sum])
     }
 
     /// What a register holds.
@@ -108,10 +107,10 @@ impl Machine {
         }
         let answer = self.perform(command.call);
         if let Some((seq, answer)) = last {
-            let gone = hash(&[command.session.0, seq, code(answer)]);
+            let gone = hash([command.session.0, seq, code(answer)]);
             self.sessions_sum = self.sessions_sum.wrapping_sub(gone);
         }
-        let here = hash(&[command.session.0, command.seq, code(answer)]);
+        let here = hash([command.session.0, command.seq, code(answer)]);
         self.sessions_sum = self.sessions_sum.wrapping_add(here);
         self.sessions.insert(command.session, (command.seq, answer));
         Some(Applied { command: place, answer, is_first: true })
@@ -137,9 +136,9 @@ impl Machine {
 
     fn put(&mut self, key: u64, held: Option<u64>, value: u64) {
         if let Some(held) = held {
-            self.registers_sum = self.registers_sum.wrapping_sub(hash(&[key, held]));
+            self.registers_sum = self.registers_sum.wrapping_sub(hash([key, held]));
         }
-        self.registers_sum = self.registers_sum.wrapping_add(hash(&[key, value]));
+        self.registers_sum = self.registers_sum.wrapping_add(hash([key, value]));
         self.registers.insert(key, value);
     }
 

@@ -31,6 +31,7 @@ mod plot;
 pub mod primary;
 pub mod profile;
 pub mod promise;
+mod queue;
 pub mod recall;
 mod rot;
 pub mod rule;

@@ -284,14 +284,14 @@ impl Node {
 
     /// Lets the journal work, and tells the core what is durable by now.
     pub fn drive(&mut self, now: Nanos) {
-        let at = self.clocks.read(now);
         let (Some(host), Some(storage)) = (&mut self.host, &mut self.storage) else { return };
+        let clocks = &self.clocks;
         while storage.drive(host, self.machine.applied(), now, |host| {
-            host.complete_log(at, &mut self.out);
+            host.complete_log(clocks.read(now), &mut self.out);
         }) {}
         // SAFETY 14: who cannot write does not lead.
         if let Some(is_open) = storage.intake_turned() {
-            host.step(at, Input::Fit(is_open), &mut self.out);
+            host.step(clocks.read(now), Input::Fit(is_open), &mut self.out);
         }
     }
 
@@ -372,8 +372,8 @@ impl Node {
         if self.machine.applied() >= until {
             return None;
         }
-        let entry = host.entries.get(self.machine.applied().0 as usize).copied()?;
-        let applied = self.machine.apply(&entry, commands);
+        let entry = host.entries.get(self.machine.applied().0 as usize)?;
+        let applied = self.machine.apply(entry, commands);
         let index = self.machine.applied();
         if self.mutation == Some(Mutation::StateDrifts) && self.id.0 == 2 && index.0 == 300 {
             self.machine.drift();
@@ -415,6 +415,11 @@ impl Node {
         if !self.leads() {
             self.unsent.clear();
             self.askers.clear();
+            return leaving;
+        }
+        // How far `local` may go depends on when it was looked at; nothing else does.
+        if self.unsent.is_empty() && self.policy.rule == Rule::Quorum {
+            return leaving;
         }
         // SAFETY 11: the lease is looked at again, by the clocks as they are now.
         let may_speak = self.may_speak(now) || self.mutation == Some(Mutation::LeaseUnchecked);
@@ -440,6 +445,9 @@ impl Node {
 
     /// Reads whose index is applied. A leader's wait for its lease besides.
     fn finished_reads(&mut self) -> Vec<Unsent> {
+        if self.reads.is_empty() && self.host.as_ref().is_none_or(|host| host.reads.is_empty()) {
+            return Vec::new();
+        }
         let floor = self.read_floor();
         let Some(host) = &mut self.host else { return Vec::new() };
         let mut done = Vec::new();

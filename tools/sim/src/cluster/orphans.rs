@@ -24,7 +24,7 @@ use gavel_types::{Index, Term};
 use std::collections::BTreeSet;
 
 /// A record that was cut off, or will be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphan {
     /// Where it lay.
     pub index: Index,
@@ -105,8 +105,8 @@ impl Node {
         let Some(host) = &self.host else { return Vec::new() };
         let Some(first) = first_cut(host, envelope) else { return Vec::new() };
         let behind = host.entries.iter().enumerate().skip(first);
-        let all =
-            behind.map(|(place, entry)| Orphan { index: Index(place as u64 + 1), entry: *entry });
+        let all = behind
+            .map(|(place, entry)| Orphan { index: Index(place as u64 + 1), entry: entry.clone() });
         let is_at_stake = |orphan: &Orphan| {
             let term = orphan.entry.term;
             self.orphans.led.contains(&term) && self.orphans.holding(orphan.index, term) == 0

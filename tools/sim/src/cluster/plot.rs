@@ -177,6 +177,9 @@ impl World {
 
     /// It has said what it received: now it dies, if that was its fate.
     pub(super) fn dies_unsynced(&mut self, id: NodeId) {
+        if self.plots.unsynced.is_empty() {
+            return;
+        }
         let (_, log) = self.node(id).writes();
         if log > 0 && !self.node(id).leads() && self.plots.unsynced.remove(&id) {
             self.crash(id, "dies with entries that are not on its disk");

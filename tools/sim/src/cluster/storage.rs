@@ -96,6 +96,8 @@ pub struct Storage {
     pub(super) base: LogPoint,
     found: Option<Found>,
     running: Option<Running>,
+    /// Operations of the disk that are on their way: only the journal and completions change that.
+    pending: usize,
     mutation: Option<Mutation>,
 }
 
@@ -126,6 +128,7 @@ impl Storage {
             base: LogPoint::ORIGIN,
             found: None,
             running: None,
+            pending: 0,
             mutation,
         }
     }
@@ -219,6 +222,7 @@ impl Storage {
             return false;
         }
         running.cycle(now);
+        self.pending = self.disk.pending();
         let limit = applied.min(host.raft.commit()).min(host.raft.durable().index);
         if let Some(base) = running.next_base(limit) {
             self.base = base;
@@ -244,7 +248,7 @@ impl Storage {
     /// Operations of the disk that are on their way.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.disk.pending()
+        self.pending
     }
 
     /// One of them completes, mostly the oldest; the process is not told before it asks.
@@ -256,6 +260,7 @@ impl Storage {
             true => self.disk.complete_any(&mut Random::new(random.word())),
             false => self.disk.complete_next(),
         };
+        self.pending = self.disk.pending();
     }
 
     /// A hard state is on the disk.
@@ -303,6 +308,7 @@ impl Storage {
         self.running = None;
         self.found = None;
         self.disk = self.disk.crash(random.word());
+        self.pending = 0;
     }
 
     /// Reads what a start would find. `told` is what the host was told is durable; from it comes

@@ -32,7 +32,8 @@ impl World {
         self.nodes[place].tells(&unsent);
         let call = self.history.operations()[op.0].call;
         let rule = NAMES[stamp.rule as usize];
-        self.tell(format!("node {id}, {rule}: client {client}: {call} -> {answer} ({index})"));
+        let told = format_args!("{call} -> {answer} ({index})");
+        self.tell(format_args!("node {id}, {rule}: client {client}: {told}"));
         self.send_reply(client, stamp, unsent.reply);
         Ok(())
     }

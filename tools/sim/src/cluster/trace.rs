@@ -9,7 +9,7 @@
 use gavel_types::Nanos;
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::rc::Rc;
 use xxhash_rust::xxh3::Xxh3Default;
 
@@ -36,20 +36,27 @@ pub struct Lines {
 impl Trace {
     /// Something happened.
     pub fn note(&mut self, at: Nanos, words: [u64; 4]) {
-        self.hash.update(&at.0.to_le_bytes());
-        words.iter().for_each(|word| self.hash.update(&word.to_le_bytes()));
+        let [a, b, c, d] = words;
+        let mut bytes = [0; 40];
+        for (room, word) in bytes.chunks_exact_mut(8).zip([at.0, a, b, c, d]) {
+            room.copy_from_slice(&word.to_le_bytes());
+        }
+        self.hash.update(&bytes);
         self.told.borrow_mut().now = at;
     }
 
     /// Something happened that a person wants to know of.
-    pub fn tell(&mut self, at: Nanos, line: String) {
-        self.hash.update(&at.0.to_le_bytes());
-        self.hash.update(line.as_bytes());
+    pub fn tell(&mut self, at: Nanos, line: impl fmt::Display) {
         let mut lines = self.told.borrow_mut();
-        if lines.last.len() == LINES_KEPT {
-            lines.last.pop_front();
-        }
-        lines.last.push_back((at, line));
+        // The oldest line gives its memory to the newest.
+        let is_full = lines.last.len() == LINES_KEPT;
+        let oldest = if is_full { lines.last.pop_front() } else { None };
+        let (_, mut text) = oldest.unwrap_or_default();
+        text.clear();
+        write!(text, "{line}").expect("text can always be written to memory");
+        self.hash.update(&at.0.to_le_bytes());
+        self.hash.update(text.as_bytes());
+        lines.last.push_back((at, text));
     }
 
     /// Of all events.

@@ -6,12 +6,13 @@
 //! Not here: what must hold of logs and states (check.rs).
 //! Source: Raft 5.2, figure 2; SAFETY 1, 6.
 
-use super::check::{Checks, fail};
+use super::check::{Checks, fail, slot};
 use super::node::Node;
 use crate::check::Verdict;
 use gavel_raft::memory::{Cargo, Envelope};
 use gavel_raft::{Body, NodeSet, Progress};
 use gavel_types::{Index, NodeId, Term};
+use std::mem::replace;
 
 impl Checks {
     /// Looks at a message that leaves.
@@ -60,7 +61,7 @@ impl Checks {
     pub fn held(&mut self, leader: &Node, nodes: &[Node]) -> Verdict {
         let Some(host) = leader.host.as_ref().filter(|_| leader.leads()) else { return Ok(()) };
         let now: (Term, Index) = (host.raft.term(), host.raft.held().index);
-        let before = self.held.insert(leader.id, now).unwrap_or_default();
+        let before = replace(&mut self.held[slot(leader.id)], now);
         if now <= before || now.1 == Index(0) {
             return Ok(());
         }

@@ -24,6 +24,7 @@ use super::net::Net;
 use super::node::{Node, Reply, Request};
 use super::plot::Plots;
 use super::promise::Promises;
+use super::queue::Queue;
 use super::recall::Recall;
 use super::rule::{Policy, Rule, Stamp};
 use super::settle::Phase;
@@ -38,6 +39,8 @@ use gavel_raft::memory::{Cargo, Disk, Envelope};
 use gavel_raft::{Config, DiskId, Incarnation, Input, NodeSet, Options, Role};
 use gavel_types::{Index, Nanos, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::mem::{swap, take};
 
 /// Most events of a world.
 pub const EVENTS_MAX: u64 = 20_000_000;
@@ -117,8 +120,9 @@ pub struct World {
     /// From the end of the weather to the first answer after it.
     pub(super) recovered_ns: Option<u64>,
     events: u64,
-    queue: BTreeMap<(Nanos, u64), Event>,
-    planned: u64,
+    /// Room for what a node has to say.
+    sent: Vec<Envelope>,
+    queue: Queue<Event>,
     pub(super) writes: Vec<Writes>,
     roles: Vec<Role>,
 }
@@ -190,8 +194,8 @@ impl World {
             next_session: CLIENTS as u64,
             recovered_ns: None,
             events: 0,
-            queue: BTreeMap::new(),
-            planned: 0,
+            sent: Vec::new(),
+            queue: Queue::default(),
             writes,
             roles,
         };
@@ -233,11 +237,10 @@ impl World {
     }
 
     pub(super) fn plan_at(&mut self, at: Nanos, event: Event) {
-        self.planned += 1;
-        self.queue.insert((at, self.planned), event);
+        self.queue.plan(at, event);
     }
 
-    pub(super) fn tell(&mut self, line: String) {
+    pub(super) fn tell(&mut self, line: impl Display) {
         self.trace.tell(self.now, line);
     }
 
@@ -246,7 +249,7 @@ impl World {
     /// # Errors
     /// The first rule that did not hold.
     pub fn run(&mut self) -> Verdict {
-        while let Some(((at, number), event)) = self.queue.pop_first() {
+        while let Some((at, number, event)) = self.queue.next() {
             self.now = at;
             self.events += 1;
             if self.events > EVENTS_MAX {
@@ -364,17 +367,18 @@ impl World {
         }
         self.plan_writes(place);
         self.nodes[place].raises_read_answers();
-        let sent = match &mut self.nodes[place].host {
-            Some(host) => std::mem::take(&mut host.sent),
-            None => Vec::new(),
-        };
-        for envelope in sent {
+        let mut sent = take(&mut self.sent);
+        if let Some(host) = &mut self.nodes[place].host {
+            swap(&mut host.sent, &mut sent);
+        }
+        for envelope in sent.drain(..) {
             if !self.calls(place) {
                 break;
             }
             self.checks.sent(&self.nodes[place], &envelope)?;
             self.send(envelope);
         }
+        self.sent = sent;
         self.checks.look(&self.nodes[place], &self.nodes)?;
         self.promises.look(&self.nodes[place], self.now)?;
         while let Some((index, applied)) = self.nodes[place].apply(&self.commands) {
@@ -420,7 +424,9 @@ impl World {
         let is_usual = matches!(kind, "heartbeat" | "heartbeat-ack" | "append" | "append-ack");
         match is_usual {
             true => self.trace.note(self.now, [words[0], words[1], words[2], kind.len() as u64]),
-            false => self.tell(format!("{from} -> {to}: {kind}, term {term}, {entries} entries")),
+            false => {
+                self.tell(format_args!("{from} -> {to}: {kind}, term {term}, {entries} entries"));
+            }
         }
     }
 

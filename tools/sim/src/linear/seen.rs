@@ -8,7 +8,7 @@
 //! Source: Lowe 2017.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 const WORD_BITS: usize = u64::BITS as usize;
 
@@ -54,18 +54,52 @@ impl Bits {
     }
 }
 
+/// Words into one: nobody chooses histories so that they collide, and what has equal hashes is
+/// compared.
+#[derive(Debug, Default)]
+struct Mixer(u64);
+
+impl Mixer {
+    fn mix(&mut self, word: u64) {
+        let mixed = u128::from(self.0 ^ word) * 0x9E37_79B9_7F4A_7C15_u128;
+        self.0 = (mixed ^ mixed >> 64) as u64;
+    }
+}
+
+impl Hasher for Mixer {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            self.mix(u64::from_le_bytes(word) ^ (part.len() as u64) << 59);
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.mix(word);
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.mix(word as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// The configurations that were met.
 #[derive(Debug)]
 pub(super) struct Seen<S> {
     /// By answered operations taken, and the state: the sets of open ones used, none of which is a
     /// part of another.
-    used: HashMap<(Middle, S), Vec<Bits>>,
+    used: HashMap<(Middle, S), Vec<Bits>, BuildHasherDefault<Mixer>>,
     count: usize,
 }
 
 impl<S> Default for Seen<S> {
     fn default() -> Self {
-        Self { used: HashMap::new(), count: 0 }
+        Self { used: HashMap::default(), count: 0 }
     }
 }
 

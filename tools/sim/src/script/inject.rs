@@ -56,7 +56,7 @@ fn known_entries(world: &World, msg: &Message, mut entries: Vec<Entry>) -> Vec<E
             host.entries.get(at).is_some_and(|known| known.term == entry.term)
         };
         if let Some(host) = world.cluster.hosts().into_iter().find(has) {
-            *entry = host.entries[at];
+            *entry = host.entries[at].clone();
         }
     }
     entries
