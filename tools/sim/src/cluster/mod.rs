@@ -32,6 +32,7 @@ pub mod primary;
 pub mod profile;
 pub mod promise;
 mod queue;
+mod reading;
 pub mod recall;
 mod rot;
 pub mod rule;

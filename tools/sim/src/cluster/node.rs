@@ -16,6 +16,7 @@ use super::machine::{Applied, Command, Machine};
 use super::mutation::Mutation;
 use super::orphans::Orphans;
 use super::primary::Primary;
+use super::reading::Reading;
 use super::recall::Sent;
 use super::rule::{Policy, Reign, Rule};
 use super::storage::Storage;
@@ -97,15 +98,6 @@ impl Unsent {
     }
 }
 
-/// A read that waits for its index, or until that is applied.
-#[derive(Clone, Copy, Debug)]
-struct Reading {
-    request: Request,
-    index: Option<Index>,
-    /// Of the leader that was asked.
-    term: Term,
-}
-
 /// A node, running or not.
 #[derive(Debug)]
 pub struct Node {
@@ -141,7 +133,7 @@ pub struct Node {
     pub mutation: Option<Mutation>,
     /// What lies under it; nothing if its writes are durable when the world says so.
     pub storage: Option<Storage>,
-    reads: BTreeMap<u64, Reading>,
+    pub(super) reads: BTreeMap<u64, Reading>,
     next_read: u64,
     out: Output,
 }
@@ -441,61 +433,6 @@ impl Node {
             Some((answer, self.effect_of(place)?))
         };
         self.executed(place, &commands[place]).or_else(applied)
-    }
-
-    /// Reads whose index is applied. A leader's wait for its lease besides.
-    fn finished_reads(&mut self) -> Vec<Unsent> {
-        if self.reads.is_empty() && self.host.as_ref().is_none_or(|host| host.reads.is_empty()) {
-            return Vec::new();
-        }
-        let floor = self.read_floor();
-        let Some(host) = &mut self.host else { return Vec::new() };
-        let mut done = Vec::new();
-        // SAFETY 11: where `local` is a rule, an older leader may still speak, and what a newer one
-        // has committed must not be seen before that ends.
-        let (term, is_bound) = (host.raft.term(), self.policy.rule < Rule::Quorum);
-        let is_over = |reading: &Reading| is_bound && reading.term != term;
-        for answer in host.reads.drain(..) {
-            let Some(reading) = self.reads.get_mut(&answer.context) else { continue };
-            reading.index = answer.index.map(|index| index.max(floor));
-            if answer.index.is_none() {
-                let Reading { request, .. } = *reading;
-                self.reads.remove(&answer.context);
-                let reply = Reply::Redirect(request.op, host.raft.leader());
-                done.push(Unsent::of_read(&request, reply, Index(0), term));
-            }
-        }
-        let is_hasty = self.mutation == Some(Mutation::ReadBeforeApplied);
-        let (leads, leader) = (host.raft.role() == Role::Leader, host.raft.leader());
-        let leaks = leads && self.mutation == Some(Mutation::LocalReadLeaks);
-        let applied = self.machine.applied();
-        let is_ready = |reading: &Reading| {
-            let is_applied = |index| index <= applied || is_hasty || leaks;
-            reading.index.is_some_and(is_applied) || is_over(reading)
-        };
-        let ready: Vec<u64> =
-            self.reads.iter().filter(|(_, read)| is_ready(read)).map(|(name, _)| *name).collect();
-        for name in ready {
-            let Some(reading) = self.reads.remove(&name) else { continue };
-            let Reading { request, index, .. } = reading;
-            let Asked::Read(key, kind) = request.ask else { continue };
-            if is_over(&reading) {
-                let reply = Reply::Redirect(request.op, leader);
-                done.push(Unsent::of_read(&request, reply, Index(0), term));
-                continue;
-            }
-            let read = (self.machine.read(key), index.unwrap_or_default());
-            let (answer, index) = self.leaks(key).unwrap_or(read);
-            let reply = Reply::Answer(request.op, answer);
-            let unsent = Unsent::of_read(&request, reply, index, reading.term);
-            let unsent = Unsent { seen: applied.max(index), ..unsent };
-            // One that a round confirmed may leave without a lease.
-            match kind {
-                ReadKind::Lease if leads => self.unsent.push(unsent),
-                _ => done.push(unsent),
-            }
-        }
-        done
     }
 
     /// How many writes are under way: of the hard state, and of entries.

@@ -84,6 +84,9 @@ impl Promises {
     /// If it cut off what it had told before an archive held it.
     pub fn look(&mut self, node: &Node, now: Nanos) -> Verdict {
         self.appends(node, now);
+        if self.told.is_empty() && self.lost.is_empty() {
+            return Ok(());
+        }
         let Some(disk) = node.disk() else { return Ok(()) };
         let of_node = |told: &&Told| told.by == node.id && told.rule == Rule::Local;
         for told in self.told.iter().chain(&self.lost).filter(of_node) {
@@ -113,10 +116,13 @@ impl Promises {
     fn appends(&mut self, node: &Node, now: Nanos) {
         let (Some(host), true) = (&node.host, node.leads()) else { return };
         let term = host.raft.term();
-        self.own_first.entry(term).or_insert_with(|| {
-            let others = host.entries.iter().rposition(|entry| entry.term != term);
-            Index(others.map_or(0, |place| place as u64 + 1)).next()
-        });
+        // Nearly always it is the newest term, and known.
+        if self.own_first.last_key_value().is_none_or(|(newest, _)| *newest != term) {
+            self.own_first.entry(term).or_insert_with(|| {
+                let others = host.entries.iter().rposition(|entry| entry.term != term);
+                Index(others.map_or(0, |place| place as u64 + 1)).next()
+            });
+        }
         if self.policy.rule != Rule::Local {
             return;
         }

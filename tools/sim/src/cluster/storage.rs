@@ -17,7 +17,7 @@
 
 use super::bytes::{entry, hard_bytes, hard_state, record, stamp};
 use super::mutation::Mutation;
-use super::store::Store;
+use super::store::{Store, Traffic};
 use crate::crash::CrashPoint;
 use gavel_contract::{Agent, JournalPlan, Now};
 use gavel_journal::format::{DurableMark, LogEnd};
@@ -30,6 +30,7 @@ use gavel_raft::memory::{Disk, Entry, Host};
 use gavel_raft::{HardState, Mark};
 use gavel_types::{Index, LogRecord, Nanos, Term};
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 /// Small segments: they fill within a second, and are cheap to read back.
 pub(super) const SEGMENT_BYTES: u64 = 32 * 1_024;
@@ -96,8 +97,7 @@ pub struct Storage {
     pub(super) base: LogPoint,
     found: Option<Found>,
     running: Option<Running>,
-    /// Operations of the disk that are on their way: only the journal and completions change that.
-    pending: usize,
+    traffic: Rc<Traffic>,
     mutation: Option<Mutation>,
 }
 
@@ -128,7 +128,7 @@ impl Storage {
             base: LogPoint::ORIGIN,
             found: None,
             running: None,
-            pending: 0,
+            traffic: Rc::default(),
             mutation,
         }
     }
@@ -166,7 +166,9 @@ impl Storage {
         };
         let inner = self.disk.store(PLAN.blocks_in_flight_max, PLAN.block_bytes_max);
         let retries = self.mutation == Some(Mutation::WriteRetried);
-        let store = Store { inner, crash: self.crash.clone(), retries };
+        self.traffic = Rc::default();
+        let (traffic, crash) = (self.traffic.clone(), self.crash.clone());
+        let store = Store { inner, traffic, crash, retries };
         let mut journal = Journal::new(&PLAN, store, start, links);
         journal.follow_turns(turns_out);
         let mut running = Running {
@@ -222,7 +224,6 @@ impl Storage {
             return false;
         }
         running.cycle(now);
-        self.pending = self.disk.pending();
         let limit = applied.min(host.raft.commit()).min(host.raft.durable().index);
         if let Some(base) = running.next_base(limit) {
             self.base = base;
@@ -248,7 +249,7 @@ impl Storage {
     /// Operations of the disk that are on their way.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.pending
+        self.traffic.pending.get()
     }
 
     /// One of them completes, mostly the oldest; the process is not told before it asks.
@@ -256,11 +257,13 @@ impl Storage {
         if let Some(running) = &mut self.running {
             running.is_due = true;
         }
-        match random.one_in(4) {
+        let is_done = match random.one_in(4) {
             true => self.disk.complete_any(&mut Random::new(random.word())),
             false => self.disk.complete_next(),
         };
-        self.pending = self.disk.pending();
+        if is_done {
+            self.traffic.complete();
+        }
     }
 
     /// A hard state is on the disk.
@@ -308,7 +311,7 @@ impl Storage {
         self.running = None;
         self.found = None;
         self.disk = self.disk.crash(random.word());
-        self.pending = 0;
+        self.traffic = Rc::default();
     }
 
     /// Reads what a start would find. `told` is what the host was told is durable; from it comes

@@ -7,10 +7,33 @@
 use crate::crash::CrashPoint;
 use gavel_contract::{BufferId, LogDone, LogStore, LogWrite, SegmentNo};
 use gavel_journal::memory::MemoryStore;
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// Operations of a disk: on their way, and done without its process having been told. Whether there
+/// is one is asked far more often than there is.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    pub(super) pending: Cell<usize>,
+    pub(super) done: Cell<usize>,
+}
+
+impl Traffic {
+    fn begin(&self) {
+        self.pending.set(self.pending.get() + 1);
+    }
+
+    /// One of them is done.
+    pub(super) fn complete(&self) {
+        self.pending.set(self.pending.get() - 1);
+        self.done.set(self.done.get() + 1);
+    }
+}
 
 /// The journal's store, deaf once the process is dead.
 pub(super) struct Store {
     pub(super) inner: MemoryStore,
+    pub(super) traffic: Rc<Traffic>,
     pub(super) crash: CrashPoint,
     /// A planted bug: a write that failed is taken for one that was done later.
     pub(super) retries: bool,
@@ -35,20 +58,23 @@ impl LogStore for Store {
 
     fn submit(&mut self, write: LogWrite) {
         if self.crash.call() {
+            self.traffic.begin();
             self.inner.submit(write);
         }
     }
 
     fn prepare(&mut self, segment: SegmentNo, free_below: SegmentNo) {
         if self.crash.call() {
+            self.traffic.begin();
             self.inner.prepare(segment, free_below);
         }
     }
 
     fn poll(&mut self) -> Option<LogDone> {
-        if self.crash.is_dead() {
+        if self.crash.is_dead() || self.traffic.done.get() == 0 {
             return None;
         }
+        self.traffic.done.set(self.traffic.done.get() - 1);
         match self.inner.poll()? {
             _ if !self.crash.call() => None,
             LogDone::WriteFailed(write, _) if self.retries => Some(LogDone::Written(write)),

@@ -40,7 +40,7 @@ use gavel_raft::{Config, DiskId, Incarnation, Input, NodeSet, Options, Role};
 use gavel_types::{Index, Nanos, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
-use std::mem::{swap, take};
+use std::mem::{replace, take};
 
 /// Most events of a world.
 pub const EVENTS_MAX: u64 = 20_000_000;
@@ -367,18 +367,7 @@ impl World {
         }
         self.plan_writes(place);
         self.nodes[place].raises_read_answers();
-        let mut sent = take(&mut self.sent);
-        if let Some(host) = &mut self.nodes[place].host {
-            swap(&mut host.sent, &mut sent);
-        }
-        for envelope in sent.drain(..) {
-            if !self.calls(place) {
-                break;
-            }
-            self.checks.sent(&self.nodes[place], &envelope)?;
-            self.send(envelope);
-        }
-        self.sent = sent;
+        self.sends(place)?;
         self.checks.look(&self.nodes[place], &self.nodes)?;
         self.promises.look(&self.nodes[place], self.now)?;
         while let Some((index, applied)) = self.nodes[place].apply(&self.commands) {
@@ -397,6 +386,24 @@ impl World {
         self.buries(place);
         let verdict = self.checks.one_speaker(&self.nodes, now);
         self.flags(verdict)
+    }
+
+    /// Sends what a node has to say.
+    fn sends(&mut self, place: usize) -> Verdict {
+        let Some(host) = &mut self.nodes[place].host else { return Ok(()) };
+        if host.sent.is_empty() {
+            return Ok(());
+        }
+        let mut sent = replace(&mut host.sent, take(&mut self.sent));
+        for envelope in sent.drain(..) {
+            if !self.calls(place) {
+                break;
+            }
+            self.checks.sent(&self.nodes[place], &envelope)?;
+            self.send(envelope);
+        }
+        self.sent = sent;
+        Ok(())
     }
 
     fn send(&mut self, envelope: Envelope) {
