@@ -4,7 +4,8 @@
 //! Inputs -> outputs: a command line -> a verb's work and its exit status: 0 agrees, 1 disagrees or
 //! falls short, 2 could not run.
 //! Invariants: with `--json`, standard output is exactly one line of JSON and everything else goes
-//! to standard error; only what a client received is judged.
+//! to standard error; only what a client received is judged. Where nobody reads standard output any
+//! more, the process ends as a shell expects: quietly, with status 141.
 //! Limits: memory follows what is in flight and live, not the length of a script.
 //! Not here: the session (gavel-client), the node (gavel-node, which this binary runs as a process
 //! of its own).
@@ -12,6 +13,7 @@
 
 mod args;
 pub mod cases;
+mod closed_pipe;
 pub mod demo;
 pub mod journal;
 mod load;
@@ -38,6 +40,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if args.get(1).is_some_and(|verb| verb == private_node::VERB) {
         return gavel_node::cli::run(args.into_iter().skip(1));
     }
+    closed_pipe::ends_quietly();
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
         Err(error) => {

@@ -60,6 +60,19 @@ fn a_person_is_shown_a_table_of_faults_and_how_fast_it_was() {
     }
 }
 
+/// As for `gavel-sim --list | head -1`.
+#[test]
+fn where_nobody_reads_on_it_ends_quietly() {
+    for words in ["--list", "--profile cluster-calm --seeds 1 --until 1s --json"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gavel-sim"));
+        let output = command.args(words.split_whitespace()).stdout(writer).output().unwrap();
+        assert_eq!(output.status.code(), Some(141), "{words}");
+        assert_eq!(told(&output), "", "{words}");
+    }
+}
+
 #[test]
 fn what_cannot_be_run_is_said_and_is_status_2() {
     for words in [

@@ -1,6 +1,20 @@
 //! The other verbs.
 
 use crate::{gavel, gavel_json, place};
+use std::process::Command;
+
+/// As for `gavel cases --json | head -1`.
+#[test]
+fn where_nobody_reads_on_it_ends_quietly() {
+    for words in [&["cases", "--list"][..], &["cases", "--list", "--json"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gavel"));
+        let output = command.args(words).stdout(writer).output().unwrap();
+        assert_eq!(output.status.code(), Some(141), "{words:?}");
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
 
 #[test]
 fn a_storm_leaves_everything_standing_and_a_log_that_says_so() {

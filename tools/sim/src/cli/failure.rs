@@ -13,7 +13,11 @@ use super::{Cli, say, sweep};
 use crate::check::Violation;
 use crate::run::{ASSERTION, text};
 use serde_json::{Value, json};
+use std::panic::PanicHookInfo;
 use std::process::Command;
+
+/// What a shell says of a process that a closed pipe ended: 128, and the number of SIGPIPE.
+const CLOSED_PIPE: i32 = 128 + 13;
 
 /// A failure, and what was made of it.
 #[derive(Clone, Debug)]
@@ -105,12 +109,22 @@ fn commit() -> String {
     if is_changed { format!("{commit}+changes") } else { commit }
 }
 
+/// Who reads our standard output may stop before its end, as `head` does, and `println!` panics
+/// then. Nothing went wrong.
+fn is_closed_pipe(panic: &PanicHookInfo<'_>) -> bool {
+    let said = panic.payload_as_str().unwrap_or_default();
+    said.starts_with("failed printing to stdout") && said.contains("Broken pipe")
+}
+
 /// Where the build unwinds, a failed assertion is a violation like any other, and nothing is said
 /// at the spot. Where it does not, this is the last that is heard of it.
 pub(super) fn hook(cli: &Cli) {
     let cli = cli.clone();
     std::panic::set_hook(Box::new(move |panic| {
         let Some((trial, mut ran)) = Trial::running() else {
+            if is_closed_pipe(panic) {
+                std::process::exit(CLOSED_PIPE);
+            }
             eprintln!("{panic}");
             return;
         };
