@@ -135,6 +135,7 @@ const PLANTED: &[&str] = &[
     "old-completions",
     "vote-not-synced",
     "turn-forgotten",
+    "write-retried",
 ];
 
 #[test]

@@ -3,14 +3,15 @@
 //! Inputs -> outputs: operations under way -> events; a crash -> the disk as the next process finds
 //! it.
 //! Invariants: a disk does one thing after the other; what a node was told is durable is there
-//! after a crash, or the node is unsure (kept.rs).
+//! after a crash, or the node is unsure (kept.rs), which it is only of a disk that was damaged.
 //! Not here: which faults there are, and when (weather.rs); blocks and votes (storage.rs).
 
+use super::check::fail;
 use super::fault::Fault;
 use super::mutation::Mutation;
 use super::storage::Storage;
 use super::world::{Event, World};
-use crate::check::Violation;
+use crate::check::{Verdict, Violation};
 use gavel_raft::ClusterGeneration;
 use gavel_raft::memory::{Disk, Host};
 use gavel_types::{Nanos, NodeId};
@@ -163,13 +164,30 @@ impl World {
         } else if found.entries.len() < host.entries.len() && !is_damaged {
             self.faults.count(Fault::LostWrite);
         }
-        if found.unsure.index.0 > 0 {
+        let is_unsure = found.unsure.index.0 > 0;
+        if is_unsure {
             self.sights.see("unsure");
         }
-        if let Err(violation) = self.checks.kept(id, host, &found) {
+        let explained = self.explains(id, is_unsure, is_damaged);
+        let verdict = self.checks.kept(id, host, &found).and(explained);
+        if let Err(violation) = verdict {
             self.failed.get_or_insert(violation);
         }
         found
+    }
+
+    /// A log is damaged only where somebody damaged it, and until it was found whole again: what a
+    /// process itself left behind is no damage. It must have written what it was told is durable.
+    fn explains(&mut self, id: NodeId, is_unsure: bool, is_damaged: bool) -> Verdict {
+        if is_damaged {
+            self.scarred.insert(id);
+        } else if !is_unsure {
+            self.scarred.remove(&id);
+        }
+        match is_unsure && !self.scarred.contains(&id) {
+            false => Ok(()),
+            true => fail("damage", format!("node {id} finds damage, and its disk had none")),
+        }
     }
 
     /// What a node with a planted bug forgets.

@@ -38,6 +38,10 @@ const STALL_NS: (u64, u64) = (20 * MS, 1_500 * MS);
 /// How long after a suspicion a leader that is elected dies (ns).
 const DOOM_NS: u64 = 300 * MS;
 
+/// How long after a disk failed its host does: later blocks are written by then, and no start has
+/// given up reading the block that failed.
+const HOST_FAILS_NS: u64 = 80 * MS;
+
 /// Between two looks of the operator (ns).
 const OPERATOR_NS: u64 = 150 * MS;
 
@@ -165,11 +169,23 @@ impl World {
     fn fails(&mut self, fault: Fault, id: NodeId) {
         let times = self.random.between(5, 60);
         self.tell(format!("node {id}: {}", fault.name()));
+        let life = self.node(id).life;
         let Some(storage) = &self.node(id).storage else { return };
         match fault {
             Fault::FullDisk => storage.disk.set_full(times as u32),
-            Fault::WriteFails => storage.disk.fail_write_after(times % 4),
+            Fault::WriteFails => {
+                storage.disk.fail_write_after(times % 4);
+                self.plan(HOST_FAILS_NS, Event::HostFails { node: id, life });
+            }
             _ => storage.crash.set(times % 20 + 1),
+        }
+    }
+
+    /// The host fails soon after its disk did. A process that still runs has not met with that, or
+    /// has taken a write that failed for one that was done.
+    pub(super) fn host_fails(&mut self, id: NodeId, life: u64) {
+        if self.phase == Phase::Weather && self.node(id).life == life {
+            self.crash(id, "dies with its host, whose disk had failed");
         }
     }
 

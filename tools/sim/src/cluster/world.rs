@@ -71,6 +71,7 @@ pub(super) enum Event {
     Heals,
     Parts { from: NodeId, to: Option<NodeId> },
     Dies(NodeId),
+    HostFails { node: NodeId, life: u64 },
     Doubted(NodeId),
     Joins,
     Flaps { node: NodeId, left: u64 },
@@ -113,6 +114,8 @@ pub struct World {
     pub(super) stalled_until: BTreeMap<NodeId, Nanos>,
     /// A node whose disk was damaged, and how far its log reached, until it has all of that again.
     pub(super) damaged: Option<(NodeId, Index)>,
+    /// Nodes whose disks were damaged and not found whole since.
+    pub(super) scarred: BTreeSet<NodeId>,
     /// A rule that did not hold where nobody could say so.
     pub(super) failed: Option<Violation>,
     pub(super) next_disk: u32,
@@ -189,6 +192,7 @@ impl World {
             anew: Anew::default(),
             stalled_until: BTreeMap::new(),
             damaged: None,
+            scarred: BTreeSet::new(),
             failed: None,
             next_disk: 2,
             next_session: CLIENTS as u64,
@@ -309,6 +313,7 @@ impl World {
             Event::Heals => self.heals(),
             Event::Parts { from, to } => self.parts(from, to),
             Event::Dies(id) => self.crash(id, "dies as it is elected"),
+            Event::HostFails { node, life } => self.host_fails(node, life),
             Event::Doubted(id) => return self.doubts(id),
             Event::Joins => self.joins(),
             Event::Flaps { node, left } => self.flaps(node, left),
