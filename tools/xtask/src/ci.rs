@@ -50,8 +50,8 @@ const SYSTEM_RUNS: &[SystemRun] = &[
     always("build-gavel", "cargo build --release --locked -p gavel-cli -p gavel-node"),
     always("build-benches", "cargo build --release --locked -p gavel-benches"),
     // Seeds that nobody has seen: the first is printed, and a failure prints how to play it again.
-    // Of one node: those of clusters are the tests', until thousands of them have been clean.
-    always("sim-fresh", "cargo xtask sim --profile node-all --from fresh --minutes 1"),
+    always("sim-fresh", "cargo xtask sim --profile node-all --from fresh --minutes 0.75"),
+    always("sim-clusters", "cargo xtask sim --profile cluster-all --from fresh --minutes 0.75"),
     always("sim-planted", "cargo xtask sim --mutate all --profile node-all --seeds 100"),
     with_data("day", day!("")),
     with_data("day-4096", day!("--pipeline 4096")),
