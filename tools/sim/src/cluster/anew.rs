@@ -15,7 +15,6 @@
 //! by the generation, which compares before the term: they take nothing more from the old cluster.
 
 use super::check::{Checks, fail, slot};
-use super::mutation::Mutation;
 use super::node::Node;
 use super::orphans::Orphans;
 use super::settle::Phase;
@@ -25,7 +24,7 @@ use super::world::{Event, World};
 use crate::check::{Verdict, Violation};
 use crate::linear::OpId;
 use gavel_raft::memory::{Cargo, Disk, Entry, Envelope, Payload};
-use gavel_raft::{Config, DiskId, Input, Message};
+use gavel_raft::{Config, DiskId, Input};
 use gavel_types::{Index, Nanos, NodeId, Term};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -151,14 +150,7 @@ impl World {
         };
         let is_behind = msg.generation < node.reign().generation;
         let before = state(node);
-        if is_behind && node.mutation == Some(Mutation::GenerationUnchecked) {
-            let msg = Message { generation: node.reign().generation, ..*msg };
-            let Cargo::Raft(_, entries) = envelope.cargo.clone() else { return Ok(()) };
-            let cargo = Cargo::Raft(msg, entries);
-            node.receive(now, &Envelope { cargo, ..*envelope });
-        } else {
-            node.receive(now, envelope);
-        }
+        node.receive(now, envelope);
         if is_behind && state(node) != before {
             let what = format!("node {} takes {} of generation", node.id, envelope.kind());
             return fail("generation", format!("{what} {}", msg.generation.0));
