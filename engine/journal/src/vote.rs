@@ -15,8 +15,10 @@
 //! was told nothing. A copy that rots leaves the other one.
 //!
 //! Inputs -> outputs: a record -> the bytes of a slot; the bytes of the file -> the newest record.
-//! Invariants: a record that was written is found, unless both of its copies are damaged. Each says
-//! how far the log was durable when it was made (SAFETY 3): the log's scan takes that for proof.
+//! Invariants: a record that was written is found, unless both of its copies are damaged: then the
+//! answer is [`VoteLost`], never an older record or none. Each says how far the log was durable
+//! when it was made (SAFETY 3): the log's scan takes that for proof. Whoever starts writes what it
+//! found anew before it acts on it: of a torn write one copy may be all there is.
 //! Limits: [`VOTE_BODY_BYTES`].
 //! Not here: what a body means (whoever votes knows), files, and that a write is durable before
 //! anything depends on it (DESIGN's "send after durable").
@@ -127,24 +129,48 @@ pub fn encode(record: &VoteRecord<'_>, into: &mut [u8]) {
     }
 }
 
-/// The newest record of a file; none if none was ever written whole.
+/// The newest record of a file; none if nothing was ever written to it.
+///
+/// A record that anybody was told of was written twice. So where a slot has no copy that can be
+/// read, and neither of the two is blank, the newest record may have been there: the one in the
+/// other slot must not be taken for it, or a node could vote again in a term (Raft 5.2). Where one
+/// of the two is blank the slot's first write was torn, and nobody was told of it, nor will be:
+/// whoever starts writes what it found anew, to the other slot, before it acts on it.
 ///
 /// # Errors
-/// [`VoteLost`] if records were written, and none can be read.
+/// [`VoteLost`] if a newer record than all that can be read may have been written.
 ///
 /// # Panics
 /// If the file has another length than [`VOTE_FILE_BYTES`].
 pub fn newest(file: &[u8]) -> Result<Option<VoteRecord<'_>>, VoteLost> {
     assert_eq!(file.len(), VOTE_FILE_BYTES, "a file has two slots");
-    let copies = file.chunks_exact(UNIT_BYTES).enumerate();
-    let whole = copies.filter_map(|(place, unit)| {
-        let record = decode(&unit[..SECTOR_BYTES])?;
-        (record.seq as usize % 2 == place / 2).then_some(record)
+    let (even, odd) = file.split_at(VOTE_SLOT_BYTES);
+    let slots = [Slot::read(even, 0), Slot::read(odd, 1)];
+    let newest = slots.iter().filter_map(|slot| slot.newest).max_by_key(|record| record.seq);
+    let is_lost = slots.iter().any(|slot| match newest {
+        Some(_) => slot.newest.is_none() && slot.blank_copies == 0,
+        None => slot.blank_copies < 2,
     });
-    let newest = whole.max_by_key(|record| record.seq);
-    // The first of all goes to slot 1. The second is written when it is there.
-    let was_second = file[..VOTE_SLOT_BYTES].iter().any(|byte| *byte != 0);
-    if newest.is_none() && was_second { Err(VoteLost) } else { Ok(newest) }
+    if is_lost { Err(VoteLost) } else { Ok(newest) }
+}
+
+/// What can be read of a slot.
+struct Slot<'a> {
+    newest: Option<VoteRecord<'a>>,
+    /// Copies that were never written.
+    blank_copies: usize,
+}
+
+impl<'a> Slot<'a> {
+    fn read(slot: &'a [u8], parity: u64) -> Self {
+        let units = slot.chunks_exact(UNIT_BYTES);
+        let whole = units.clone().filter_map(|unit| decode(&unit[..SECTOR_BYTES]));
+        let own = whole.filter(|record| record.seq % 2 == parity);
+        Self {
+            newest: own.max_by_key(|record| record.seq),
+            blank_copies: units.filter(|unit| unit.iter().all(|byte| *byte == 0)).count(),
+        }
+    }
 }
 
 fn decode(sector: &[u8]) -> Option<VoteRecord<'_>> {

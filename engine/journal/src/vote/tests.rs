@@ -87,10 +87,66 @@ fn a_vote_that_cannot_be_read_is_not_forgotten() {
     assert!(VoteLost.to_string().contains("must not vote again under this name"));
 }
 
+fn damage(file: &mut [u8], units: std::ops::Range<usize>) {
+    for unit in units {
+        file[unit * UNIT_BYTES + 100] ^= 1;
+    }
+}
+
+// Raft 5.2: a node whose only vote is lost would vote again in the same term.
 #[test]
-fn a_copy_in_the_other_slot_is_nobody_s() {
-    let mut file = written(2);
-    let astray = slot(9);
-    file[..VOTE_SLOT_BYTES].copy_from_slice(&astray);
+fn a_first_vote_that_rotted_is_no_file_without_votes() {
+    let mut file = written(1);
+    damage(&mut file, 2..4);
+    assert_eq!(newest(&file), Err(VoteLost));
+    // One copy was torn off, the other rotted: that it was never told of is not known.
+    for lost in 2..4 {
+        let mut file = written(1);
+        damage(&mut file, 2..4);
+        file[lost * UNIT_BYTES..(lost + 1) * UNIT_BYTES].fill(0);
+        assert_eq!(newest(&file), Err(VoteLost));
+    }
+}
+
+// Raft 5.2: nor may the vote before it be taken for the newest.
+#[test]
+fn a_newest_vote_that_rotted_does_not_give_way_to_the_one_before() {
+    for seq in 2..6 {
+        let mut file = written(seq);
+        let newer = slot_offset_bytes(seq) as usize / UNIT_BYTES;
+        damage(&mut file, newer..newer + 2);
+        assert_eq!(newest(&file), Err(VoteLost));
+    }
+}
+
+// The other slot's second copy never came: nobody was told of what is there.
+#[test]
+fn a_torn_write_whose_one_copy_rotted_leaves_the_vote_before_it() {
+    let mut file = written(1);
+    file[..UNIT_BYTES].copy_from_slice(&slot(2)[..UNIT_BYTES]);
+    damage(&mut file, 0..1);
     finds(&file, 1);
+    let mut file = written(4);
+    let at = slot_offset_bytes(5) as usize;
+    file[at..at + UNIT_BYTES].copy_from_slice(&slot(5)[..UNIT_BYTES]);
+    damage(&mut file, at / UNIT_BYTES..at / UNIT_BYTES + 1);
+    finds(&file, 4);
+}
+
+#[test]
+fn a_slot_that_another_was_written_over_may_have_held_a_vote() {
+    let mut file = written(2);
+    file[..VOTE_SLOT_BYTES].copy_from_slice(&slot(9));
+    assert_eq!(newest(&file), Err(VoteLost));
+    file[UNIT_BYTES..VOTE_SLOT_BYTES].copy_from_slice(&slot(2)[UNIT_BYTES..]);
+    finds(&file, 2);
+}
+
+#[test]
+fn bytes_that_are_no_votes_are_not_an_empty_file() {
+    for unit in 0..4 {
+        let mut file = written(0);
+        file[unit * UNIT_BYTES + 4_000] = 1;
+        assert_eq!(newest(&file), Err(VoteLost));
+    }
 }
