@@ -410,8 +410,10 @@ impl Host {
         if !restored.keeps_tail {
             self.entries.clone_from(&snapshot.entries);
             self.log_writes.clear();
-            self.disk.entries.clone_from(&snapshot.entries);
-        } else if self.disk.entries.len() < index.0 as usize {
+        }
+        // The snapshot holds the log's beginning, whatever else the disk had there.
+        let is_there = self.disk.entries.starts_with(&snapshot.entries);
+        if !restored.keeps_tail || !is_there {
             self.disk.entries.clone_from(&snapshot.entries);
         }
         self.disk.generation = restored.generation;
@@ -444,8 +446,12 @@ impl Host {
     /// The oldest write of entries is on the disk, but nobody was told.
     pub fn land_log(&mut self) -> Option<LogPosition> {
         let write = self.log_writes.pop_front()?;
-        self.disk.entries.truncate(write.keep.0 as usize);
-        self.disk.entries.extend_from_slice(&write.entries);
+        // A snapshot that was installed meanwhile holds all up to its mark: a write that is older
+        // neither cuts that off nor writes it again.
+        let keep = write.keep.max(self.disk.snapshot);
+        let is_held = (keep.0 - write.keep.0) as usize;
+        self.disk.entries.truncate(keep.0 as usize);
+        self.disk.entries.extend(write.entries.iter().skip(is_held));
         self.disk.generation = write.generation;
         let index = Index(self.disk.entries.len() as u64);
         Some(LogPosition { generation: write.generation, index })
