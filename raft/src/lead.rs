@@ -106,6 +106,13 @@ impl Raft {
         self.role == Role::Leader && self.lead.handover.is_none()
     }
 
+    /// True once an entry of its own term is committed: before that a leader does not know what is
+    /// (Raft 8), and what it has could still give way to what another one has (Raft 5.4.2).
+    #[inline]
+    pub(crate) fn has_own_commit(&self) -> bool {
+        self.lead.own_first > Index(0) && self.commit >= self.lead.own_first
+    }
+
     pub(crate) fn on_appended(
         &mut self,
         term: Term,
@@ -459,14 +466,5 @@ impl Raft {
         if self.role == Role::Leader && self.now.most_since(newest) >= timing.heartbeat_ns {
             self.begin_round(out);
         }
-    }
-
-    /// Durable somewhere and received by a majority (SAFETY 6). Nothing unless this node leads and
-    /// an entry of its own term is.
-    #[must_use]
-    #[inline]
-    pub fn held(&self) -> LogPosition {
-        let index = if self.role == Role::Leader { self.lead.held } else { Index(0) };
-        LogPosition { generation: self.log.generation(), index }
     }
 }

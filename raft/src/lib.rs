@@ -43,6 +43,7 @@ mod peer;
 mod port;
 mod raft;
 mod reads;
+mod release;
 mod set;
 mod transfer;
 
@@ -58,4 +59,5 @@ pub use port::{
     Restored, Role, Send, Want,
 };
 pub use raft::{Options, Raft, Start, Window};
+pub use release::Released;
 pub use set::NodeSet;

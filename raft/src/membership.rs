@@ -52,9 +52,7 @@ impl Raft {
         }
         // Thesis 4.1, as corrected: a leader that has committed nothing in its term may not know
         // of a change that an older leader made, and could make one that overlaps with neither.
-        let own_first = self.lead.own_first;
-        let is_early = own_first == Index(0) || self.commit < own_first;
-        if is_early && !errs!(self, ChangeTooEarly) {
+        if !self.has_own_commit() && !errs!(self, ChangeTooEarly) {
             return Some(Refusal::Change(ChangeRefusal::TooEarly));
         }
         // Raft 6: one change at a time.

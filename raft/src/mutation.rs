@@ -30,6 +30,8 @@ pub enum Mutation {
     ReadWithoutRound,
     /// A read index is answered by a round that began before the question.
     ReadByOldRound,
+    /// Answers are released before an entry of the leader's own term is committed.
+    ReleaseBeforeOwnCommit,
     /// A lease counts from when the answers came in.
     LeaseFromReceipt,
     /// A lease grows with the timeout that follows the gaps between heartbeats.
@@ -62,7 +64,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::CountSelfBeforeSync,
         Self::CommitOldTerm,
         Self::VoteTwice,
@@ -75,6 +77,7 @@ impl Mutation {
         Self::ReadBeforeOwnCommit,
         Self::ReadWithoutRound,
         Self::ReadByOldRound,
+        Self::ReleaseBeforeOwnCommit,
         Self::LeaseFromReceipt,
         Self::LeaseGrows,
         Self::NoHoldBack,

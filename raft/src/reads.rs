@@ -75,9 +75,7 @@ impl Raft {
         out: &mut Output,
     ) -> Result<(), Refusal> {
         // Thesis 6.4: until then it does not know what is committed.
-        let own_first = self.lead.own_first;
-        let knows = own_first > Index(0) && self.commit >= own_first;
-        let knows = knows || errs!(self, ReadBeforeOwnCommit);
+        let knows = self.has_own_commit() || errs!(self, ReadBeforeOwnCommit);
         // SAFETY 11: nothing that depends on the log leaves in the hold-back.
         if !knows || !self.is_open() {
             return Err(Refusal::NotServing);

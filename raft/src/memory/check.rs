@@ -6,7 +6,7 @@
 //! Source: Raft figure 3; SAFETY 11.
 
 use super::{Disk, Entry, Host, Payload};
-use crate::{ClusterGeneration, Config, NodeSet, ReadAnswer, Role};
+use crate::{ClusterGeneration, Config, NodeSet, ReadAnswer, Released, Role};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -138,6 +138,7 @@ impl Checker {
         self.state_machine_safety(id, host, nodes)?;
         self.leadership(id, host)?;
         self.held(host, nodes)?;
+        self.own_term_first(host)?;
         self.core_agrees(host)
     }
 
@@ -309,6 +310,21 @@ impl Checker {
             }
         }
         Ok(())
+    }
+
+    /// SAFETY 6: under no rule anything is released before an entry of the leader's own term is
+    /// committed.
+    fn own_term_first(&self, host: &Host) -> Result<(), Violation> {
+        if host.raft.released() == Released::default() {
+            return Ok(());
+        }
+        let commit = host.raft.commit().0 as usize;
+        let newest = commit.checked_sub(1).and_then(|place| host.entries.get(place));
+        if newest.is_some_and(|entry| entry.term == host.raft.term()) {
+            return Ok(());
+        }
+        let (id, term) = (host.raft.id(), host.raft.term());
+        fail("own term first", format!("node {id} releases in term {term}, and commits {commit}"))
     }
 
     /// SAFETY 11: at one instant of true time, at most one node may speak.

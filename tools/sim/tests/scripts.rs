@@ -104,6 +104,7 @@ const TOLD_BY: &[(Mutation, &str)] = &[
     (Mutation::ReadBeforeOwnCommit, "read-before-commit"),
     (Mutation::ReadWithoutRound, "read-index-partition"),
     (Mutation::ReadByOldRound, "read-fresh-round"),
+    (Mutation::ReleaseBeforeOwnCommit, "release-after-own-commit"),
     (Mutation::LeaseFromReceipt, "lease-drift"),
     (Mutation::LeaseGrows, "patience-and-lease"),
     (Mutation::NoHoldBack, "suspicion-is-no-proof"),

@@ -138,11 +138,13 @@ impl Mutation {
         Self::all().into_iter().find(|mutation| mutation.name() == name)
     }
 
-    /// The core's bug, if it is one.
+    /// What is planted in the core, if anything is.
     #[must_use]
     pub fn core(self) -> Option<Core> {
         match self {
             Self::Core(core) => Some(core),
+            // The core says what may be released.
+            Self::ReleaseBeforeOwnTerm => Some(Core::ReleaseBeforeOwnCommit),
             _ => None,
         }
     }

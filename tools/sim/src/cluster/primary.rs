@@ -108,16 +108,17 @@ impl Node {
             let all = Index(u64::MAX);
             return Released::new(all, all, all);
         }
-        let (commit, durable) = (host.raft.commit(), host.raft.durable().index);
-        // SAFETY 6, and rule.rs.
-        if commit < primary.own_first && mutation != Some(Mutation::ReleaseBeforeOwnTerm) {
+        // SAFETY 6, and rule.rs: nothing before an entry of its own term is committed.
+        let may = host.raft.released();
+        if may == gavel_raft::Released::default() {
             return Released::default();
         }
+        let (commit, durable) = (may.quorum, may.local);
         let held = match mutation {
             Some(Mutation::HeldCountsWitness | Mutation::HeldSurvivesRestart) => {
                 primary.false_held(host, mutation)
             }
-            _ => host.raft.held().index,
+            _ => may.held,
         };
         let mut bounds = policy.bounds;
         if mutation == Some(Mutation::BoundNotEnforced) {
