@@ -60,6 +60,12 @@ fn weaker_rules_put_something_at_stake() {
     seen("cluster-local", &of_local);
 }
 
+// SAFETY 2: processes die while a snapshot is on its way to its name, and before they know of it.
+#[test]
+fn crashes_fall_between_a_snapshot_and_its_durability() {
+    seen("cluster-everything", &["lost snapshot", "untold snapshot"]);
+}
+
 // SAFETY 16: what only the others held is lost, and clients are not told two stories.
 #[test]
 fn a_cluster_that_begins_anew_loses_what_its_one_node_lacked() {
@@ -136,6 +142,8 @@ const PLANTED: &[&str] = &[
     "vote-not-synced",
     "turn-forgotten",
     "write-retried",
+    "log-cut-before-snapshot",
+    "snapshot-not-synced",
 ];
 
 #[test]

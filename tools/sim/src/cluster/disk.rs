@@ -4,6 +4,7 @@
 //! it.
 //! Invariants: a disk does one thing after the other; what a node was told is durable is there
 //! after a crash, or the node is unsure (kept.rs), which it is only of a disk that was damaged.
+//! A start has a snapshot that leads to the log it finds.
 //! Not here: which faults there are, and when (weather.rs); blocks and votes (storage.rs).
 
 use super::check::fail;
@@ -19,6 +20,9 @@ use gavel_types::{Nanos, NodeId};
 /// What a write takes (ns): usually, and on a disk that is slow.
 const WRITE_NS: (u64, u64) = (80_000, 400_000);
 const SLOW_WRITE_NS: (u64, u64) = (5_000_000, 80_000_000);
+
+/// What a snapshot takes besides (ns): it is long.
+const SNAPSHOT_NS: (u64, u64) = (500_000, 20_000_000);
 
 /// On a disk with a heavy tail, one write in so many takes longer: half of them this long (ns), a
 /// quarter twice as long, and so on.
@@ -40,9 +44,14 @@ impl World {
     pub(super) fn plan_writes(&mut self, place: usize) {
         let (id, life) = (self.nodes[place].id, self.nodes[place].life);
         let (hard, log) = self.nodes[place].writes();
-        if self.nodes[place].orphans.takes_write() {
+        if self.nodes[place].orphans.takes_operation() {
             let at = self.write_time(id, self.writes[place].log_at);
-            self.plan_at(at, Event::Archived { node: id, life });
+            self.plan_at(at, Event::Kept { node: id, life, is_archive: true });
+        }
+        if self.nodes[place].storage.as_mut().is_some_and(Storage::takes_operation) {
+            let takes_ns = self.random.between(SNAPSHOT_NS.0, SNAPSHOT_NS.1);
+            let at = self.write_time(id, self.writes[place].log_at);
+            self.plan_at(Nanos(at.0 + takes_ns), Event::Kept { node: id, life, is_archive: false });
         }
         while self.writes[place].hard < hard {
             let at = self.write_time(id, self.writes[place].hard_at);
@@ -98,6 +107,22 @@ impl World {
         self.nodes[place].complete(now, is_log, &mut self.random);
     }
 
+    /// The disk is done with an operation for a snapshot or an archive, unless it stands still.
+    pub(super) fn kept(&mut self, id: NodeId, life: u64, is_archive: bool) {
+        let (place, now) = (usize::from(id.0) - 1, self.now);
+        if self.nodes[place].life != life {
+            return;
+        }
+        if let Some(until) = self.stalled_until.get(&id).filter(|until| now < **until) {
+            self.plan_at(*until, Event::Kept { node: id, life, is_archive });
+            return;
+        }
+        match is_archive {
+            true => self.nodes[place].orphans.kept(),
+            false => self.nodes[place].kept(now),
+        }
+    }
+
     /// What was under way is on the disk, and nobody was told.
     fn land(&mut self, id: NodeId, is_log: bool) {
         let node = &mut self.nodes[usize::from(id.0) - 1];
@@ -140,8 +165,12 @@ impl World {
     pub(super) fn left(&mut self, id: NodeId, host: &Host, damage: Option<Fault>) -> Disk {
         let place = usize::from(id.0) - 1;
         let random = &mut self.random;
+        self.nodes[place].orphans.crash(random);
         let Some(storage) = &mut self.nodes[place].storage else { return host.disk.clone() };
         storage.crash(host, random);
+        if let Some(sight) = storage.crash_shelf(random) {
+            self.sights.see(sight);
+        }
         let is_damaged = match damage {
             Some(Fault::Rot) => storage.rot(random),
             Some(Fault::RotVote) => storage.rot_vote(random),

@@ -9,7 +9,7 @@
 //! Inputs -> outputs: above.
 //! Invariants: the same case gives the same events, bit for bit; faults are legal, so every
 //! violation is a bug, but for what a profile beyond the model says will be flagged.
-//! Limits: three nodes or five; snapshots and archives are whole and durable at once.
+//! Limits: three nodes or five; of a snapshot only its head is bytes (shelf.rs).
 //! Not here: books.
 //! Source: TigerBeetle's VOPR and FoundationDB's simulation for the idea; SAFETY 25 for a seed.
 
@@ -37,6 +37,7 @@ pub mod recall;
 mod rot;
 pub mod rule;
 mod settle;
+mod shelf;
 pub mod storage;
 mod store;
 mod talk;

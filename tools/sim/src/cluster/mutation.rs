@@ -72,11 +72,15 @@ pub enum Mutation {
     /// A write that failed is taken for one that was done later. In a crash what the kernel had
     /// dropped is gone, and a later block says that it was durable: the node takes it for damage.
     WriteRetried,
+    /// The log is cut behind a snapshot that is not durable yet.
+    LogCutBeforeSnapshot,
+    /// A snapshot gets its name before it is synced.
+    SnapshotNotSynced,
 }
 
 impl Mutation {
     /// What is around the core.
-    const AROUND: [(&'static str, Self); 29] = [
+    const AROUND: [(&'static str, Self); 31] = [
         ("answer-before-commit", Self::AnswerBeforeCommit),
         ("apply-before-commit", Self::ApplyBeforeCommit),
         ("skip-deduplication", Self::SkipDeduplication),
@@ -106,6 +110,8 @@ impl Mutation {
         ("vote-not-synced", Self::VoteNotSynced),
         ("turn-forgotten", Self::TurnForgotten),
         ("write-retried", Self::WriteRetried),
+        ("log-cut-before-snapshot", Self::LogCutBeforeSnapshot),
+        ("snapshot-not-synced", Self::SnapshotNotSynced),
     ];
 
     /// All of them, the core's first.

@@ -135,7 +135,7 @@ pub struct Node {
     pub storage: Option<Storage>,
     pub(super) reads: BTreeMap<u64, Reading>,
     next_read: u64,
-    out: Output,
+    pub(super) out: Output,
 }
 
 impl Node {
@@ -202,7 +202,6 @@ impl Node {
         self.askers.clear();
         self.reads.clear();
         self.primary = None;
-        self.orphans.crash();
     }
 
     /// What is on its disk.
@@ -250,7 +249,7 @@ impl Node {
 
     /// Takes a message.
     pub fn receive(&mut self, now: Nanos, envelope: &Envelope) {
-        if self.archives_first(envelope) {
+        if self.archives_first(envelope) || self.keeps_first(envelope) {
             return;
         }
         let at = self.clocks.read(now);
@@ -284,16 +283,6 @@ impl Node {
         // SAFETY 14: who cannot write does not lead.
         if let Some(is_open) = storage.intake_turned() {
             host.step(clocks.read(now), Input::Fit(is_open), &mut self.out);
-        }
-    }
-
-    /// Takes a snapshot of what is applied, and gives up the log before it.
-    pub fn compact(&mut self, now: Nanos, keep: u64) {
-        let at = self.clocks.read(now);
-        let Some(host) = &mut self.host else { return };
-        let index = self.machine.applied().min(host.raft.durable().index);
-        if index > host.disk.snapshot && host.snapshot(at, index, &mut self.out) {
-            host.compact(at, Index(index.0.saturating_sub(keep)), &mut self.out);
         }
     }
 

@@ -10,14 +10,16 @@
 //! Invariants: an archive is durable before what it holds is cut off (DESIGN 5); a record is in at
 //! most one; an archive is never replayed.
 //! Limits: only what this node itself appended as leader: nobody was told of the rest by it.
-//! Not here: which of the records anybody was told of, and whether all of that is there
-//! (promise.rs).
+//! Not here: how a file comes to its name (shelf.rs); which of the records anybody was told of, and
+//! whether all of that is there (promise.rs).
 //!
 //! That the message is dropped costs a heartbeat: its sender sends it again.
 
 use super::mutation::Mutation;
 use super::node::Node;
 use super::rule::Rule;
+use super::shelf::Aside;
+use crate::random::Random;
 use gavel_raft::memory::{Cargo, Entry, Envelope, Host};
 use gavel_raft::{Append, Body};
 use gavel_types::{Index, Term};
@@ -40,9 +42,7 @@ pub struct Orphans {
     /// On disk.
     archives: Vec<Vec<Orphan>>,
     /// Being written.
-    writing: Option<Vec<Orphan>>,
-    /// The write is new to the disk.
-    is_asked: bool,
+    putting: Aside<Vec<Orphan>>,
 }
 
 impl Orphans {
@@ -59,30 +59,24 @@ impl Orphans {
         self.archives.iter().map(Vec::len).sum()
     }
 
-    /// A write begins: true once for each.
-    pub(super) fn takes_write(&mut self) -> bool {
-        std::mem::take(&mut self.is_asked)
+    /// An operation of the disk begins: true once for each.
+    pub(super) fn takes_operation(&mut self) -> bool {
+        self.putting.takes_operation()
     }
 
-    /// The write is done.
-    pub(super) fn written(&mut self) {
-        self.archives.extend(self.writing.take());
+    /// The operation is done.
+    pub(super) fn kept(&mut self) {
+        self.archives.extend(self.putting.done());
     }
 
-    /// The process ended.
-    pub(super) fn crash(&mut self) {
-        (self.writing, self.is_asked) = (None, false);
+    /// The process ended: one that had its name may be there.
+    pub(super) fn crash(&mut self, random: &mut Random) {
+        self.archives.extend(self.putting.crash(random));
     }
 
     /// This node leads in a term.
     pub(super) fn leads(&mut self, term: Term) {
         self.led.insert(term);
-    }
-
-    fn write(&mut self, tail: Vec<Orphan>) {
-        if self.writing.is_none() {
-            (self.writing, self.is_asked) = (Some(tail), true);
-        }
     }
 }
 
@@ -96,7 +90,7 @@ impl Node {
         if tail.is_empty() {
             return false;
         }
-        self.orphans.write(tail);
+        self.orphans.putting.begin(tail);
         self.mutation != Some(Mutation::ArchiveAfterTruncation)
     }
 
@@ -142,14 +136,16 @@ mod tests {
     fn an_archive_counts_once_it_is_written() {
         let entry = Entry { term: Term(3), payload: Payload::Noop };
         let tail = vec![Orphan { index: Index(7), entry }];
-        let mut orphans = Orphans::default();
-        orphans.write(tail.clone());
-        assert!(orphans.takes_write() && !orphans.takes_write());
-        orphans.crash();
-        orphans.written();
+        let (mut orphans, mut random) = (Orphans::default(), Random::new(1));
+        orphans.putting.begin(tail.clone());
+        assert!(orphans.takes_operation() && !orphans.takes_operation());
+        orphans.crash(&mut random);
+        orphans.kept();
         assert_eq!(orphans.holding(Index(7), Term(3)), 0);
-        orphans.write(tail);
-        orphans.written();
+        orphans.putting.begin(tail);
+        orphans.kept();
+        assert_eq!(orphans.holding(Index(7), Term(3)), 0, "it has no name yet");
+        orphans.kept();
         assert_eq!((orphans.holding(Index(7), Term(3)), orphans.records()), (1, 1));
         assert_eq!(orphans.holding(Index(7), Term(2)), 0);
     }

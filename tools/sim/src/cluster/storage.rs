@@ -11,12 +11,14 @@
 //! Invariants: a host is told of a write when the journal says that it is durable, in its
 //! generation (SAFETY 1). [`Disk`] says what a host was told; what is found after a crash comes
 //! from the log's blocks and the vote's bytes, and is compared with it (kept.rs).
-//! Limits: snapshots are taken for whole and durable at once (the single node's worlds tear them);
-//! the log before the newest is given up on the disk, while the host keeps its entries in memory.
-//! Not here: when something completes, and what goes wrong (disk.rs, rot.rs).
+//! Limits: the log before the newest snapshot is given up on the disk, while the host keeps its
+//! entries in memory.
+//! Not here: how a snapshot becomes durable (shelf.rs); when something completes, and what goes
+//! wrong (disk.rs, rot.rs).
 
 use super::bytes::{entry, hard_bytes, hard_state, record, stamp};
 use super::mutation::Mutation;
+use super::shelf::Shelf;
 use super::store::{Store, Traffic};
 use crate::crash::CrashPoint;
 use gavel_contract::{Agent, JournalPlan, Now};
@@ -95,10 +97,11 @@ pub struct Storage {
     pub(super) crash: CrashPoint,
     /// Where a start begins to read; what lies before is in a snapshot.
     pub(super) base: LogPoint,
+    pub(super) shelf: Shelf,
     found: Option<Found>,
     running: Option<Running>,
     traffic: Rc<Traffic>,
-    mutation: Option<Mutation>,
+    pub(super) mutation: Option<Mutation>,
 }
 
 impl std::fmt::Debug for Storage {
@@ -126,6 +129,7 @@ impl Storage {
             vote_seq: 0,
             crash: CrashPoint::default(),
             base: LogPoint::ORIGIN,
+            shelf: Shelf::default(),
             found: None,
             running: None,
             traffic: Rc::default(),
@@ -225,9 +229,10 @@ impl Storage {
         }
         running.cycle(now);
         let limit = applied.min(host.raft.commit()).min(host.raft.durable().index);
-        if let Some(base) = running.next_base(limit) {
-            self.base = base;
+        if running.is_time() {
+            self.puts_snapshot(host, limit, None);
         }
+        let Some(running) = &mut self.running else { return false };
         let durable = running.durable.read();
         let ignores_generation = self.mutation == Some(Mutation::OldCompletions);
         let is_done = |at: &&Position| match ignores_generation {
@@ -348,9 +353,10 @@ impl Storage {
         if found.damaged.is_some_and(|damaged| self.cuts(&damaged)) {
             found.damaged = None;
         }
-        let held = told.snapshot.0 as usize;
-        let has_snapshot = held == 0 || log.get(held - 1) == told.entries.get(held - 1);
-        let behind_snapshot = (!has_snapshot).then(|| told.mark(told.snapshot));
+        let snapshot = self.found_snapshot(told, &log)?;
+        let held = snapshot.index.0 as usize;
+        let has_snapshot = held == 0 || log.get(held - 1).is_some_and(|e| e.term == snapshot.term);
+        let behind_snapshot = (!has_snapshot).then_some(snapshot);
         if !has_snapshot {
             log = told.entries[..held].to_vec();
         }
@@ -363,7 +369,9 @@ impl Storage {
         let disk = Disk {
             hard,
             generation: u32::from(found.marked.generation),
-            commit: found.commit.min(end.index).max(told.snapshot),
+            commit: found.commit.min(end.index).max(snapshot.index),
+            base: told.base.max(self.base.last.index).min(snapshot.index),
+            snapshot: snapshot.index,
             unsure: if unsure > end { unsure } else { Mark::default() },
             entries: log,
             ..told.clone()
@@ -373,6 +381,22 @@ impl Storage {
 }
 
 impl Storage {
+    /// The newest place to go on from behind such a snapshot.
+    pub(super) fn point(&mut self, snapshot: Index) -> LogPoint {
+        let running = self.running.as_mut();
+        running.and_then(|running| running.point(snapshot)).unwrap_or(self.base)
+    }
+
+    /// The log before this place is not needed any more: its segments may be used again.
+    pub(super) fn cuts_log(&mut self, point: &LogPoint) {
+        self.base = *point;
+        let Some(running) = &mut self.running else { return };
+        let (segment, at) = (Index(point.end.segment.0), running.floor.at());
+        if segment > at.index {
+            running.floor.raise(Position { index: segment, ..at });
+        }
+    }
+
     /// A planted bug: what was durable is taken for a torn end.
     fn cuts(&self, damaged: &Damaged) -> bool {
         let by_mark =
@@ -441,23 +465,31 @@ impl Running {
         }
     }
 
-    /// Where the next start begins to read, if that is news: a snapshot of all up to there is
-    /// taken, and segments before it are given up.
-    fn next_base(&mut self, limit: Index) -> Option<LogPoint> {
+    /// Remembers a place to go on from every so many blocks: then it is time for a snapshot.
+    fn is_time(&mut self) -> bool {
         let blocks = self.journal.counts().blocks;
-        if blocks < self.blocks_at_point + POINT_EVERY {
-            return None;
+        let is_time = blocks >= self.blocks_at_point + POINT_EVERY;
+        if is_time {
+            self.blocks_at_point = blocks;
+            self.remember();
         }
-        self.blocks_at_point = blocks;
+        is_time
+    }
+
+    fn remember(&mut self) {
         let generation = self.generation;
         self.points.retain(|point| point.marked.generation == generation);
         if self.points.len() < POINTS_MAX && self.waiting.is_empty() {
             self.points.extend(self.journal.point());
         }
-        let is_decided = |point: &LogPoint| point.last.index <= limit;
-        let usable = self.points.iter().take_while(|point| is_decided(point)).count();
-        let base = self.points.drain(..usable).next_back()?;
-        self.floor.raise(Position { index: Index(base.end.segment.0), ..self.floor.at() });
-        Some(base)
+    }
+
+    /// The newest place to go on from behind a snapshot of all up to there, if one is remembered.
+    fn point(&mut self, snapshot: Index) -> Option<LogPoint> {
+        let generation = self.generation;
+        self.points.retain(|point| point.marked.generation == generation);
+        let leads_on = |point: &LogPoint| point.last.index <= snapshot;
+        let usable = self.points.iter().take_while(|point| leads_on(point)).count();
+        self.points.drain(..usable).next_back()
     }
 }

@@ -60,7 +60,7 @@ pub(super) enum Event {
     Arrives(Box<Envelope>),
     Tick(NodeId),
     Written { node: NodeId, life: u64, is_log: bool },
-    Archived { node: NodeId, life: u64 },
+    Kept { node: NodeId, life: u64, is_archive: bool },
     Asked(NodeId, Request),
     Replied(usize, Stamp, Reply),
     Thought(usize),
@@ -281,7 +281,7 @@ impl World {
         let who = match &event {
             Event::Arrives(envelope) => Some(envelope.to),
             Event::Tick(id) | Event::Asked(id, _) => Some(*id),
-            Event::Written { node: id, .. } | Event::Archived { node: id, .. } => Some(*id),
+            Event::Written { node: id, .. } | Event::Kept { node: id, .. } => Some(*id),
             Event::Death { to, .. } => Some(*to),
             _ => None,
         };
@@ -345,9 +345,7 @@ impl World {
                 }
             }
             Event::Written { life, is_log, .. } => self.written(id, life, is_log),
-            Event::Archived { life, .. } if self.nodes[place].life == life => {
-                self.nodes[place].orphans.written();
-            }
+            Event::Kept { life, is_archive, .. } => self.kept(id, life, is_archive),
             Event::Death { dead, incarnation, .. } => {
                 self.nodes[place].step(now, Input::Death(dead, incarnation));
             }
