@@ -46,6 +46,8 @@ impl Raft {
                 term: msg.term,
                 node: msg.from,
                 incarnation: msg.incarnation,
+                disk: msg.disk,
+                kept: Index(0),
                 was_open: false,
                 is_gone: false,
             };
@@ -226,8 +228,11 @@ impl Raft {
         from: NodeId,
         round: u64,
         commit: Index,
+        durable: Index,
         out: &mut Output,
     ) {
+        // SAFETY 15: whoever leads next will know whether this one's disk was put back.
+        self.holder.kept = self.holder.kept.max(commit.min(durable));
         self.advance_commit(commit);
         let (progress, last) = (self.progress(), self.log.last().index.max(self.unsure.index));
         self.say(from, Body::HeartbeatAck { round, progress, last }, out);

@@ -154,9 +154,9 @@ impl Raft {
             Body::AppendReject { prev, last, held, runs } => {
                 return self.on_append_reject(from, prev, (last, held), runs, out);
             }
-            Body::Heartbeat { round, commit, barred, config, .. } => {
+            Body::Heartbeat { round, commit, durable, barred, config, .. } => {
                 self.learn_barred(barred, config);
-                self.on_heartbeat(from, round, commit, out);
+                self.on_heartbeat(from, round, commit, durable, out);
             }
             Body::HeartbeatAck { round, progress, last } => {
                 return self.on_heartbeat_ack(from, round, progress, last, out);

@@ -12,7 +12,7 @@ use crate::config::ConfigAt;
 use crate::limits::{APPENDS_PER_STEP, ROUNDS_MAX, STALL_TIMEOUTS};
 use crate::log::{LogPosition, Mark, Run, Runs};
 use crate::message::{Append, Body, Progress};
-use crate::peer::{Look, Pace};
+use crate::peer::{Holder, Look, Pace};
 use crate::port::{Dropped, Output, Refusal, Role, Want};
 use crate::raft::{Raft, errs};
 use crate::set::NodeSet;
@@ -84,10 +84,19 @@ impl Raft {
         for node in self.others(self.config().members()) {
             self.peers[usize::from(node.0)].reset(last);
         }
+        self.remember_holder();
         // Raft 8: an entry of its own term tells what is committed.
         out.want = Some(Want::Noop);
         self.try_open();
         self.begin_round(out);
+    }
+
+    /// SAFETY 15: the leader before had so much on its disk. What is committed is in this log too.
+    fn remember_holder(&mut self) {
+        let Holder { node, disk, kept, .. } = self.holder;
+        if kept > Index(0) && node != self.options.id && self.config().disk_of(node) == disk {
+            self.peers[usize::from(node.0)].floor = kept.min(self.log.last().index);
+        }
     }
 
     /// It leads no more.

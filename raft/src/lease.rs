@@ -29,7 +29,7 @@ impl Raft {
         let beat = Body::Heartbeat {
             round,
             commit: self.commit,
-            // SAFETY 14: who cannot make progress must not look alive.
+            // SAFETY 15: what it has on its disk now it must not lack later.
             durable: self.log.durable(),
             is_open: self.lead.is_open && !self.lead.is_revoked,
             barred: self.hard.barred,
@@ -134,6 +134,8 @@ impl Raft {
                 term: self.hard.term,
                 node: self.options.id,
                 incarnation: self.incarnation,
+                disk: self.disk,
+                kept: Index(0),
                 was_open: true,
                 is_gone: false,
             };

@@ -7,6 +7,7 @@
 //! Not here: what is sent (lead.rs).
 //! Source: Raft 5.3; thesis 10.2.1 (pipelining).
 
+use crate::config::DiskId;
 use crate::limits::WINDOW_MAX;
 use crate::message::{Incarnation, Progress};
 use gavel_types::{Index, Term};
@@ -161,7 +162,7 @@ impl Peer {
 
     /// The member began another life: what it had received and not written is gone.
     pub(crate) fn restarted(&mut self) {
-        self.floor = self.durable;
+        self.floor = self.floor.max(self.durable);
         self.received = self.durable;
         self.round = 0;
         self.at_heartbeat = Look::default();
@@ -178,6 +179,10 @@ pub struct Holder {
     pub node: gavel_types::NodeId,
     /// Which life of it.
     pub incarnation: Incarnation,
+    /// Which disk of it.
+    pub disk: DiskId,
+    /// Up to here it said that its log is committed and on its disk: there it stays.
+    pub kept: Index,
     /// It said that its own hold-back was over.
     pub was_open: bool,
     /// It is dead, or said that it will not speak under its lease again.
