@@ -315,7 +315,8 @@ impl Raft {
             return Err(Dropped::Incarnation);
         }
         let is_current = match peer.pace {
-            Pace::Probe => prev.next() == peer.next,
+            // The first answer of a new life is to what was sent before it was known to be one.
+            Pace::Probe => prev.next() == peer.next || !peer.is_paused,
             // A gap: something was lost on the way.
             Pace::Replicate => prev >= peer.received && prev < peer.next,
             Pace::Snapshot => false,
