@@ -31,7 +31,8 @@ use gavel_types::{Index, NodeId, Term};
 pub enum Payload {
     /// Nothing.
     Noop,
-    /// Members. Few entries have them: with room for them in each, all would be seven times as long.
+    /// Members. Few entries have them: with room for them in each, all would be seven times as
+    /// long.
     Config(Arc<Config>),
     /// Something of a client's.
     Value(u64),
@@ -451,7 +452,7 @@ impl Host {
         let keep = write.keep.max(self.disk.snapshot);
         let is_held = (keep.0 - write.keep.0) as usize;
         self.disk.entries.truncate(keep.0 as usize);
-        self.disk.entries.extend(write.entries.iter().skip(is_held));
+        self.disk.entries.extend(write.entries.into_iter().skip(is_held));
         self.disk.generation = write.generation;
         let index = Index(self.disk.entries.len() as u64);
         Some(LogPosition { generation: write.generation, index })
