@@ -10,6 +10,10 @@ use gavel_sim::cluster::{
 /// Seeds of each profile in a run of the tests.
 const SEEDS: u64 = 4;
 
+/// Most seeds until something was seen that a profile is for: what is seen in the first ones is
+/// another thing whenever a world draws its numbers in another order.
+const SIGHTS_MOST: u64 = 40;
+
 fn outcome(seed: u64, profile: &'static Profile) -> Outcome {
     let outcome = run(Case::of(seed, profile));
     assert!(outcome.violation.is_none(), "{}", outcome.report());
@@ -38,18 +42,18 @@ fn every_profile_holds() {
     }
 }
 
-/// Of some seeds of a profile: how often each thing was seen.
+/// Plays seeds of a profile until each of these things was seen.
 fn seen(profile: &str, what: &[&str]) {
-    seen_in(SEEDS, profile, what);
-}
-
-fn seen_in(seeds: u64, profile: &str, what: &[&str]) {
     let profile = Profile::named(profile).expect("it is there");
     let mut sights = Sights::default();
-    (1..=seeds).for_each(|seed| sights.add(&outcome(seed, profile).sights));
-    for what in what {
-        assert!(sights.0.contains_key(*what), "{}: {what}: {sights:?}", profile.name);
+    let lacks = |sights: &Sights| what.iter().find(|what| !sights.0.contains_key(**what)).copied();
+    for seed in 1..=SIGHTS_MOST {
+        sights.add(&outcome(seed, profile).sights);
+        if lacks(&sights).is_none() {
+            return;
+        }
     }
+    panic!("{}: {}: {sights:?}", profile.name, lacks(&sights).unwrap_or_default());
 }
 
 // SAFETY 6, 7: a world in which no rule was ever at its limit would prove nothing.
@@ -69,8 +73,7 @@ fn crashes_fall_between_a_snapshot_and_its_durability() {
 // SAFETY 16: what only the others held is lost, and clients are not told two stories.
 #[test]
 fn a_cluster_that_begins_anew_loses_what_its_one_node_lacked() {
-    // Twice as many: not every such world has a record that only the others held.
-    seen_in(2 * SEEDS, "cluster-anew", &["answered", "orphaned"]);
+    seen("cluster-anew", &["answered", "orphaned"]);
 }
 
 // SAFETY 25: what breaks a bound is flagged, and all else holds.
