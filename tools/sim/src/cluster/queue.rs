@@ -4,15 +4,14 @@
 //! Invariants: events come by rising time; of one time, in the order in which they were planned.
 //! Not here: what events are (world.rs).
 //!
-//! The heap orders names of 32 bytes, and events stay where they were put: one of them is several
-//! times as large, and would be moved at each step up or down.
+//! What is planned is mostly for soon: so the next one is kept at the end of a list in order, and
+//! what is put in goes a few places before it. Their names are in that list, of 32 bytes; events
+//! stay where they were put.
 
 use gavel_types::Nanos;
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 
 /// An event without itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 struct Name {
     /// When, and then which in the order of planning: one number to compare.
     key: u128,
@@ -20,29 +19,11 @@ struct Name {
     place: u32,
 }
 
-impl Name {
-    fn new(at: Nanos, number: u64, place: u32) -> Self {
-        Self { key: u128::from(at.0) << 64 | u128::from(number), place }
-    }
-}
-
-/// The earliest is the greatest: a heap gives that first.
-impl Ord for Name {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.key.cmp(&self.key)
-    }
-}
-
-impl PartialOrd for Name {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
 /// The queue.
 #[derive(Debug)]
 pub(super) struct Queue<E> {
-    names: BinaryHeap<Name>,
+    /// The next one last.
+    names: Vec<Name>,
     events: Vec<Option<E>>,
     free: Vec<u32>,
     planned: u64,
@@ -50,7 +31,7 @@ pub(super) struct Queue<E> {
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
-        Self { names: BinaryHeap::new(), events: Vec::new(), free: Vec::new(), planned: 0 }
+        Self { names: Vec::new(), events: Vec::new(), free: Vec::new(), planned: 0 }
     }
 }
 
@@ -63,7 +44,9 @@ impl<E> Queue<E> {
             self.events.len() as u32 - 1
         });
         self.events[place as usize] = Some(event);
-        self.names.push(Name::new(at, self.planned, place));
+        let key = u128::from(at.0) << 64 | u128::from(self.planned);
+        let later = self.names.iter().rposition(|name| name.key > key);
+        self.names.insert(later.map_or(0, |later| later + 1), Name { key, place });
     }
 
     /// Takes the next one: when, which it was in the order of planning, and what.

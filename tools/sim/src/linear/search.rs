@@ -126,7 +126,7 @@ impl<'a, S: Sequential> Walk<'a, S> {
             state,
             way: Vec::new(),
             ahead: Vec::new(),
-            seen: Seen::default(),
+            seen: Seen::with_room(members.len()),
             last: sequence.last_returned(),
             others: Vec::new(),
         }

@@ -97,13 +97,13 @@ pub(super) struct Seen<S> {
     count: usize,
 }
 
-impl<S> Default for Seen<S> {
-    fn default() -> Self {
-        Self { used: HashMap::default(), count: 0 }
-    }
-}
-
 impl<S: Clone + Eq + Hash> Seen<S> {
+    /// With room for so many: one for each operation is usual.
+    pub(super) fn with_room(count: usize) -> Self {
+        let used = HashMap::with_capacity_and_hasher(count, BuildHasherDefault::default());
+        Self { used, count: 0 }
+    }
+
     /// Keeps a configuration. False if what it can lead to was, or is being, tried already.
     pub(super) fn is_new(&mut self, taken: &Bits, state: &S, used: &Bits) -> bool {
         let met = self.used.entry((taken.middle(), state.clone())).or_default();
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn who_used_more_is_not_new_and_who_used_less_is() {
-        let mut seen = Seen::default();
+        let mut seen = Seen::with_room(4);
         let taken = bits(9, 0..3);
         assert!(seen.is_new(&taken, &'a', &bits(9, [1, 2])));
         assert!(!seen.is_new(&taken, &'a', &bits(9, [1, 2])));
