@@ -79,6 +79,7 @@ fn what_cannot_be_run_is_said_and_is_status_2() {
         "--profile none",
         "--mutate none",
         "--mutate state-drifts --profile storm",
+        "--mutate state-drifts --mixed",
         "--profile storm --without wipe",
         "--profile cluster-calm --countdown",
         "--until 12",

@@ -53,6 +53,10 @@ struct Cli {
     /// many seeds each took, and fails if one of them was not found.
     #[arg(long, value_name = "NAME")]
     mutate: Option<String>,
+    /// With `--mutate all`: plant each bug in all kinds of worlds in turn, and not only in that in
+    /// which it shows.
+    #[arg(long, requires = "mutate")]
+    mixed: bool,
     /// Fail the storage call of that number, as N:io or N:full.
     #[arg(long, value_name = "CALL", value_parser = fail_call)]
     fail_call: Option<FailCall>,
@@ -139,6 +143,9 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run(cli: &Cli) -> Result<bool, String> {
     if cli.mutate.as_deref() == Some("all") {
         return planted::table(cli);
+    }
+    if cli.mixed {
+        return Err("--mixed goes with --mutate all".to_owned());
     }
     let bug = match cli.mutate.as_deref() {
         None => None,

@@ -4,6 +4,7 @@
 //! Invariants: an assertion on the spot does not count, nor what is found in a seed without the bug
 //! as well: the next seed is tried.
 
+use super::agenda::Agenda;
 use super::attempt::{self, Attempt};
 use super::kind::{Bug, Kind, Trial};
 use super::sweep::progress;
@@ -18,8 +19,8 @@ use std::time::{Duration, Instant};
 /// Longest life of one world.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// A bug, and the seeds that it took if it was found.
-type Row = (Bug, Option<(u64, Attempt)>);
+/// A bug, and if it was found: the worlds that it took, the kind of the last, and what it was.
+type Row = (Bug, Option<(u64, Kind, Attempt)>);
 
 /// True if all were found.
 ///
@@ -65,35 +66,42 @@ fn rows(cli: &Cli, bugs: &[Bug]) -> Vec<Row> {
     bugs.iter().copied().zip(found).collect()
 }
 
-fn hunt(cli: &Cli, bug: Bug) -> Option<(u64, Attempt)> {
-    (0..cli.seeds.unwrap_or(SEEDS)).find_map(|n| {
-        let seed = cli.from.checked_add(n)?;
+fn hunt(cli: &Cli, bug: Bug) -> Option<(u64, Kind, Attempt)> {
+    let is_its = |kind: &Kind| kind.is_cluster() == bug.kind().is_cluster();
+    let kinds = match cli.mixed {
+        true => Kind::all().into_iter().filter(is_its).collect(),
+        false => vec![bug.kind()],
+    };
+    let most = cli.seeds.unwrap_or(SEEDS);
+    let agenda = Agenda::Seeds { kinds, from: cli.from, most };
+    (0..most).find_map(|n| {
+        let (kind, seed) = agenda.at(n)?;
         let less = cli.less.clone();
-        let trial = Trial { seed, kind: bug.kind(), bug: Some(bug), fails: None, less };
+        let trial = Trial { seed, kind, bug: Some(bug), fails: None, less };
         let found = attempt::run(&trial, LIMIT).filter(|found| found.checker != ASSERTION)?;
         let is_clean = attempt::run(&Trial { bug: None, ..trial }, LIMIT).is_none();
-        is_clean.then_some((n + 1, found))
+        is_clean.then_some((n + 1, kind, found))
     })
 }
 
 fn json((bug, found): &Row) -> Value {
     json!({
         "mutation": bug.name(),
-        "profile": bug.kind().name(),
-        "seeds": found.as_ref().map(|(seeds, _)| seeds),
-        "checker": found.as_ref().map(|(_, found)| &found.checker),
+        "profile": found.as_ref().map_or(bug.kind(), |(_, kind, _)| *kind).name(),
+        "seeds": found.as_ref().map(|(seeds, ..)| seeds),
+        "checker": found.as_ref().map(|(.., found)| &found.checker),
     })
 }
 
 fn say(rows: &[Row]) {
-    println!("{:<30} {:<19} {:>5}  {:<12} said", "mutation", "profile", "seeds", "checker");
+    println!("{:<30} {:<21} {:>5}  {:<12} said", "mutation", "profile", "seeds", "checker");
     for (bug, found) in rows {
-        let (name, profile) = (bug.name(), bug.kind().name());
+        let name = bug.name();
         match found {
-            Some((seeds, Attempt { checker, what, .. })) => {
-                println!("{name:<30} {profile:<19} {seeds:>5}  {checker:<12} {what}");
+            Some((seeds, kind, Attempt { checker, what, .. })) => {
+                println!("{name:<30} {:<21} {seeds:>5}  {checker:<12} {what}", kind.name());
             }
-            None => println!("{name:<30} {profile:<19} {:>5}  not found", "-"),
+            None => println!("{name:<30} {:<21} {:>5}  not found", bug.kind().name(), "-"),
         }
     }
 }
