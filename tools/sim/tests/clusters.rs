@@ -81,7 +81,8 @@ fn a_cluster_that_begins_anew_loses_what_its_one_node_lacked() {
 fn worlds_beyond_the_model_are_flagged() {
     seen("cluster-stopped", &["flagged one-lease", "dropped by the sender's term"]);
     seen("cluster-stopped-local", &["flagged one-lease", "dropped by the sender's term"]);
-    seen("cluster-clocks", &["flagged one-lease"]);
+    // Twice as many: not every such world has a leader whose clock was set back.
+    seen_in(2 * SEEDS, "cluster-clocks", &["flagged one-lease"]);
     seen("cluster-torn", &["superseded"]);
 }
 

@@ -175,6 +175,7 @@ impl Mutation {
             | Self::BoundNotEnforced
             | Self::LocalReadLeaks
             | Self::ReadIgnoresRelease
+            | Self::OldCompletions
             | Self::OrphanApplied
             | Self::ReleaseBeforeOwnTerm
             | Self::RunsTooEarly
