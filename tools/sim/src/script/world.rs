@@ -4,7 +4,9 @@ use super::MESSAGES_MAX;
 use super::command::Stop;
 use crate::random::Random;
 use gavel_raft::memory::{Cluster, Disk, Envelope, Host, Violation};
-use gavel_raft::{Config, DiskId, Incarnation, Input, Mutation, NodeSet, Options, Output};
+use gavel_raft::{
+    Config, DiskId, Incarnation, Input, Mutation, NodeSet, Options, Output, Refusal, Role,
+};
 use gavel_types::NodeId;
 use std::collections::BTreeMap;
 
@@ -140,7 +142,9 @@ impl World {
             self.next_value += 1;
             let value = self.next_value;
             if !self.with(id, |host, now, out| host.propose(now, value, out))? {
-                return Ok(String::from("refused: it takes nothing new"));
+                let leads = self.host(id)?.raft.role() == Role::Leader;
+                let refusal = if leads { Refusal::Transferring } else { Refusal::NotLeader };
+                return Ok(format!("refused: {refusal:?}"));
             }
         }
         Ok(String::new())
