@@ -1,5 +1,6 @@
 //! Messages that nobody should have sent: none makes a core panic, and what is committed stays.
 
+use gavel_raft::limits::READS_MAX;
 use gavel_raft::memory::{Cargo, Cluster, Disk, Entry, Envelope, Payload};
 use gavel_raft::{
     Append, Body, Change, ChangeRefusal, ClusterGeneration, Config, DiskId, Dropped, Incarnation,
@@ -149,6 +150,34 @@ fn records_of_another_term_are_refused() {
 }
 
 // An operator who misspells a node's number is refused, and nothing ends.
+#[test]
+fn a_node_has_so_many_reads_that_wait_and_refuses_more() {
+    let mut cluster = cluster();
+    for id in [1, 2].map(NodeId) {
+        for context in 0..=READS_MAX as u64 {
+            cluster.step(id, Input::Read { context, kind: ReadKind::Index });
+            let expected = (context == READS_MAX as u64).then_some(Refusal::TooManyReads);
+            assert_eq!(cluster.host(id).unwrap().refused, expected, "{context} at node {id}");
+        }
+    }
+}
+
+// Raft 7: a snapshot that holds less than what is committed changes nothing, and a leader takes
+// none.
+#[test]
+fn an_older_snapshot_is_refused() {
+    let mut cluster = cluster();
+    let config = Config::of_voters(NodeSet::of(&[1, 2, 3]), DISK);
+    let config = gavel_raft::ConfigAt { index: Index(0), config };
+    for (id, index) in [(2, 5), (2, 6), (1, 99)] {
+        let mark = Mark { term: Term(1), index: Index(index) };
+        cluster.step(NodeId(id), Input::Install(mark, &config));
+        let host = cluster.host(NodeId(id)).unwrap();
+        assert_eq!(host.refused, Some(Refusal::OldSnapshot), "node {id}, {index}");
+        assert_eq!((host.raft.commit(), host.raft.log().base().index), (Index(6), Index(0)));
+    }
+}
+
 #[test]
 fn a_member_beyond_the_range_is_refused() {
     let cluster = cluster();
