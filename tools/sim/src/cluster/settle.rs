@@ -24,8 +24,8 @@ use gavel_types::{Index, Nanos, NodeId};
 /// state (ns).
 pub const PATIENCE_NS: u64 = 10_000_000_000;
 
-/// Most virtual time until clients have asked for enough (s). Where hosts stop all the time it takes
-/// four times the least, and a little more in some seeds.
+/// Most virtual time until clients have asked for enough (s). Where hosts stop all the time it
+/// takes four times the least, and a little more in some seeds.
 const SECONDS_MAX: u64 = 8 * SECONDS_MIN;
 
 /// Between two thoughts of a client that has asked for enough (ns).
