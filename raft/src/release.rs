@@ -3,7 +3,7 @@
 //! Inputs -> outputs: own disk, `held`, `commit` -> [`Released`].
 //! Invariants: nothing is released, under whatever rule, before an entry of the leader's own term
 //! is committed, nor by anybody else than a leader.
-//! Not here: which rule an operator chose, and the bounds of the weakest (SAFETY 7), which the host
+//! Not here: which rule an operator chose, and the bounds of the weakest, which the host
 //! keeps; the lease, without which nothing leaves either (lease.rs).
 //! Source: SAFETY 6; Raft 5.4.2, 8.
 //!

@@ -28,8 +28,12 @@ impl Raft {
             && !config.witnesses.has(to)
             && !self.hard.barred.has(to)
             && to != self.options.id;
+        // As long as nobody was told, the operator may name another: the first may be too slow.
+        let is_under_way = |handover: Handover| handover.is_told || handover.to == to;
         out.refused = match self.role {
-            Role::Leader if self.lead.handover.is_some() => Some(Refusal::Transferring),
+            Role::Leader if self.lead.handover.is_some_and(is_under_way) => {
+                Some(Refusal::Transferring)
+            }
             Role::Leader if can => None,
             Role::Leader => Some(Refusal::CannotLead),
             _ => Some(Refusal::NotLeader),
