@@ -1,5 +1,6 @@
 //! `check`: everything that reads the code without running it.
 
+use crate::spec;
 use crate::steps::{Outcome, Steps};
 use crate::tidy;
 use crate::workspace::{Workspace, on_path};
@@ -15,6 +16,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
         workspace.succeeds(&mut fmt).map(Outcome::of)
     })?;
     steps.run("tidy", || tidy::run(workspace).map(Outcome::of))?;
+    steps.run("spec", || spec::run(workspace).map(Outcome::of))?;
     steps.run("clippy", || {
         let mut clippy = workspace.cargo(["clippy", "--workspace", "--all-targets", "--locked"]);
         // The length of functions is judged here only, not each time that clippy runs in an editor.
