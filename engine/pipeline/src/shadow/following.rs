@@ -374,8 +374,11 @@ fn restore<M: Machine, F: FileStore, C: Codec>(
 }
 
 /// Removes what an earlier life left half-written, and looks which snapshots stand: the one that
-/// was taken, and older ones. Newer ones are damaged, or they would have been taken.
-fn clean_up<F: FileStore, C>(
+/// was taken, and older ones. Newer ones are damaged, or they would have been taken. Older ones may
+/// be, too: one that an earlier start passed over, and whose removal a crash undid, would be counted
+/// for good, and the log given up that the last good one needs. So they are read through, as many as
+/// are kept.
+fn clean_up<F: FileStore, C: Codec>(
     rim: &mut Rim<F, C>,
     sizes: &Sizes,
     taken: Option<Index>,
@@ -387,10 +390,16 @@ fn clean_up<F: FileStore, C>(
     }
     let mut kept = Vec::new();
     for index in snapshot::list(&mut rim.files)? {
-        if taken.is_none_or(|taken| index > taken) {
+        if taken.is_none_or(|taken| index > taken) || kept.len() == sizes.snapshot.keep as usize {
             continue;
         }
-        match snapshot::header(&mut rim.files, index) {
+        let header = if taken == Some(index) {
+            snapshot::header(&mut rim.files, index)
+        } else {
+            let checked = snapshot::check(&mut rim.files, &mut rim.codec, index);
+            checked.map(|contents| contents.header)
+        };
+        match header {
             Ok(header) if header.configuration == sizes.configuration => {
                 kept.push(Kept { index, segment: header.point.end.segment });
             }
