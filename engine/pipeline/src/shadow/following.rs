@@ -374,10 +374,10 @@ fn restore<M: Machine, F: FileStore, C: Codec>(
 }
 
 /// Removes what an earlier life left half-written, and looks which snapshots stand: the one that
-/// was taken, and older ones. Newer ones are damaged, or they would have been taken. Older ones may
-/// be, too: one that an earlier start passed over, and whose removal a crash undid, would be counted
-/// for good, and the log given up that the last good one needs. So they are read through, as many as
-/// are kept.
+/// was taken, and older ones. Newer ones are damaged, or they would have been taken. Older ones
+/// may be, too: one that an earlier start passed over, and whose removal a crash undid, would
+/// count for a good one, and the log be given up that the last good one needs. So they are read
+/// through, as many as are kept.
 fn clean_up<F: FileStore, C: Codec>(
     rim: &mut Rim<F, C>,
     sizes: &Sizes,

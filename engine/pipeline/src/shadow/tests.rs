@@ -271,7 +271,9 @@ fn an_older_snapshot_that_rotted_does_not_count_for_a_kept_one() {
     rig.settle();
     assert_eq!(rig.shadow.machine().unwrap().node_digest(), rig.truth.node_digest());
     let told = rig.news();
-    let says = |news: &ShadowNews| matches!(news, ShadowNews::Litter { what } if what.contains(&format!("record {older}")));
+    let name = format!("record {older}");
+    let says =
+        |news: &ShadowNews| matches!(news, ShadowNews::Litter { what } if what.contains(&name));
     assert!(told.iter().any(says), "{told:?}");
     assert!(rig.floor.read().index < needs, "the log is given up behind good ones only");
     orders(&mut rig, 250);
