@@ -297,6 +297,8 @@ impl Promises {
         if self.told.is_empty() {
             return Ok(());
         }
+        // Where a profile expects to be flagged, it goes on: so all are judged, and the first told.
+        let mut verdict = Ok(());
         for told in std::mem::take(&mut self.told) {
             let Mark { index, term } = told.record;
             match fate(told.record, checks) {
@@ -304,10 +306,8 @@ impl Promises {
                 Fate::Survived => checks.acknowledged = checks.acknowledged.max(index),
                 Fate::Lost if told.rule == Rule::Held && !told.is_exposed => {
                     let what = format!("{index} of term {term} was held by a majority");
-                    return fail(
-                        "held-lost",
-                        format!("{what} of which too few failed, and is lost"),
-                    );
+                    let what = format!("{what} of which too few failed, and is lost");
+                    verdict = verdict.and(fail("held-lost", what));
                 }
                 Fate::Lost => {
                     self.orphaned += 1;
@@ -315,7 +315,7 @@ impl Promises {
                     *losses += 1;
                     if told.rule == Rule::Local && *losses > self.policy.bounds.records {
                         let what = format!("of node {} in term {term} {losses} are lost", told.by);
-                        return fail("bound", what);
+                        verdict = verdict.and(fail("bound", what));
                     }
                     if told.rule == Rule::Local {
                         self.lost.push(told);
@@ -326,7 +326,7 @@ impl Promises {
         let committed = checks.committed();
         let floor = Index(committed.0.saturating_sub(2_000));
         self.appended = self.appended.split_off(&(floor, Term(0)));
-        Ok(())
+        verdict
     }
 
     /// The fail-overs of a world that ended with this log, and what each lost of what clients took.

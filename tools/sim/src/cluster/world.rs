@@ -383,7 +383,8 @@ impl World {
             }
             self.leaves(place, unsent)?;
         }
-        self.promises.settle(&mut self.checks)?;
+        let verdict = self.promises.settle(&mut self.checks);
+        self.flags(verdict)?;
         self.tell_of_role(place);
         self.dies_unsynced(id);
         self.buries(place);
