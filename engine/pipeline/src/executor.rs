@@ -74,9 +74,15 @@ impl<M: Machine> Executor<M> {
     /// The next record. If none of those that wait was shown, and it does not come alone, all are.
     #[inline]
     fn next(&mut self) -> Option<LogRecord> {
-        if self.shown == 0 && self.records.waiting() > 1 {
-            let machine = &self.machine;
-            self.shown = self.records.show(RECORDS_SHOWN, |records| machine.expect(records));
+        if self.shown == 0 {
+            match self.records.waiting() {
+                0 => return None,
+                1 => {}
+                _ => {
+                    let machine = &self.machine;
+                    self.shown = self.records.show(RECORDS_SHOWN, |shown| machine.expect(shown));
+                }
+            }
         }
         self.shown = self.shown.saturating_sub(1);
         self.records.pop()
