@@ -17,8 +17,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use gavel_types::{ClOrdId, SessionSlot};
 
-/// Names that a bucket holds on average if all orders are live, at most. The fewer lines the map
-/// has, the more of it is in the cache; the test of how names spread says what that costs in probes.
+/// Most names that a bucket holds on average, if all orders are live. The fewer lines the map has,
+/// the more of it is in the cache; the test of how names spread says what that costs in probes.
 const NAMES_PER_BUCKET: usize = 8;
 
 /// The lowest bit of a hash that tells a name's home.
