@@ -83,6 +83,9 @@ pub struct World {
     incarnation: u64,
     steps: u64,
     idle: u32,
+    /// The agents that had a turn since anybody last worked, a bit each: who is favoured little may
+    /// have none in [`IDLE_STEPS`], and so have work that it has not seen.
+    looked: u8,
     favours: [u32; AGENTS],
     is_in_order: bool,
     turns_at: Nanos,
@@ -145,6 +148,7 @@ impl World {
             incarnation: 0,
             steps: 0,
             idle: 0,
+            looked: 0,
             favours: [1; AGENTS],
             is_in_order: false,
             turns_at: Nanos(0),
@@ -197,7 +201,11 @@ impl World {
                 false
             }
         };
-        self.idle = if worked { 0 } else { self.idle.saturating_add(1) };
+        if worked {
+            (self.idle, self.looked) = (0, 0);
+        } else {
+            self.idle = self.idle.saturating_add(1);
+        }
         match self.checkers.borrow().violation() {
             None => Ok(()),
             Some(violation) => Err(violation.clone()),
@@ -291,6 +299,7 @@ impl World {
             return Ok(false);
         }
         let (name, work) = node.turn(agent, now);
+        self.looked |= 1 << agent;
         if work > 0 {
             let happened = Happened::Worked { agent: name, work: work as u64 };
             self.checkers.borrow_mut().timeline.note(happened);
@@ -399,6 +408,7 @@ impl World {
             client.is_at_rest() && client.delivery().next() == node.next_report(client.session())
         };
         self.idle >= IDLE_STEPS
+            && self.looked == (1 << AGENTS) - 1
             && applied == durable
             && node.shadow_is_at_rest()
             && self.disk.pending() == 0

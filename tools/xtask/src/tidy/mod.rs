@@ -9,6 +9,7 @@
 mod citations;
 mod dependencies;
 mod documents;
+mod entrance;
 mod layers;
 mod licence;
 mod places;
@@ -66,6 +67,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
     let mut findings = Vec::new();
     findings.extend(layers::check(&packages));
     findings.extend(roots::check(&tree, &packages));
+    findings.extend(entrance::check(&tree));
     findings.extend(sizes::check(&tree));
     findings.extend(words::check(&tree));
     findings.extend(citations::check(&tree));
