@@ -1,109 +1,157 @@
 //! What records that come next will need, fetched at one time.
 //!
-//! Inputs -> outputs: records -> nothing; memory that they will touch is in the cache.
-//! Invariants: nothing changes; what is looked at need not be what is needed in the end.
+//! Inputs -> outputs: records -> nothing; memory that they will touch is on its way to the cache.
+//! Invariants: nothing changes; what is fetched need not be what is needed in the end.
 //! Limits: [`AHEAD`] records are looked at.
 //! Not here: the rules.
 //!
-//! A core waits for several lines of memory at one time, if it comes to ask for the second before
-//! the first is there: so each pass below asks for one thing of every record, and does little else.
+//! A record leads from place to place: its name to an order, that to its neighbours. Each pass
+//! below goes one step with all records, and asks for what the next step reads; so the waiting of
+//! one record is that of all.
 
 use crate::book::Book;
-use crate::orders::NIL;
-use gavel_types::{Body, ClOrdId, LogRecord, NewOrder, OrderId};
+use crate::names::Key;
+use crate::symbol::{resting, row};
+use gavel_types::{Body, LogRecord, OrderId};
 
 /// Most records that are looked at.
 const AHEAD: usize = 32;
 
 /// Live orders from which on it pays: below, what records need is near anyway, and looking for it
 /// costs more than it saves.
-const WORTH_IT: u32 = 16_384;
+const ORDERS_MIN: u32 = 2_048;
 
-/// What a record will need: an order, or the one behind which a new one comes to stand.
-#[derive(Clone, Copy)]
-struct Need {
-    slot: u32,
-    /// The order may be taken out: its neighbours and its name are needed as well.
-    leaves: bool,
-}
+/// Live orders from which on it pays to ask for what surrounds an order, too.
+const ORDERS_MANY: u32 = 16_384;
 
-const NOTHING: Need = Need { slot: NIL, leaves: false };
+/// Records from which on it pays.
+const RECORDS_MIN: usize = 4;
 
 impl Book {
     pub(crate) fn fetch(&self, records: &[LogRecord]) {
-        if self.orders.live() < WORTH_IT {
+        if self.orders.live() < ORDERS_MIN || records.len() < RECORDS_MIN {
             return;
         }
-        let mut needs = [NOTHING; AHEAD];
-        let mut seen = 0;
+        let are_many = self.orders.live() >= ORDERS_MANY;
+        self.fetch_all(&records[..records.len().min(AHEAD)], are_many);
+    }
+
+    fn fetch_all(&self, records: &[LogRecord], are_many: bool) {
+        let mut slots = [0; AHEAD];
+        let slots = self.fetch_orders(records, &mut slots);
+        if are_many {
+            self.fetch_around(records, slots);
+        }
+    }
+
+    /// Asks for the homes of names and for the orders that are meant; returns their slots.
+    #[inline(always)]
+    fn fetch_orders<'a>(&self, records: &[LogRecord], slots: &'a mut [u32; AHEAD]) -> &'a [u32] {
+        // Without a guess what a record is, and in few steps: in a book that is not large, that is
+        // what this may cost.
+        let mut keys = [(Key::default(), OrderId(0)); AHEAD];
         let mut count = 0;
-        for (need, record) in needs.iter_mut().zip(records) {
-            *need = self.need(record, &mut seen);
-            count += 1;
+        for LogRecord { command, .. } in records {
+            let opening = command.opening();
+            let enters = command.enters();
+            let name = if enters { opening.cl_ord_id } else { opening.orig_cl_ord_id };
+            keys[count % AHEAD] = (self.names.fetch(command.session, name), opening.order_id);
+            count += usize::from(command.alters());
         }
-        let needs = &needs[..count];
-        // The orders themselves; then what stands around those that may leave, and what names them.
-        let mut around = [(NIL, NIL); AHEAD];
-        for (around, need) in around.iter_mut().zip(needs) {
-            if need.slot != NIL {
-                let node = self.orders.node(need.slot);
-                *around = (node.prev, node.next);
-            }
+        let slots = &mut slots[..count.min(AHEAD)];
+        for (slot, &(key, order_id)) in slots.iter_mut().zip(&keys) {
+            let by_name = order_id == OrderId(0);
+            let known = if by_name { self.names.at_home(key) } else { order_id.0 as u32 };
+            *slot = known.min(self.orders.capacity() - 1);
+            self.orders.fetch(*slot);
         }
-        let mut owned = [(NIL, NIL); AHEAD];
-        for ((need, &(prev, next)), owned) in needs.iter().zip(&around).zip(&mut owned) {
-            if need.leaves && need.slot != NIL {
-                let order = self.orders.order(need.slot);
-                seen ^= self.names.at_home(order.session, order.cl_ord_id);
-                seen ^= self.level_of(prev) ^ self.level_of(next);
-                *owned = self.owners.around(need.slot);
-            }
-        }
-        for &(before, after) in &owned[..count] {
-            seen ^= self.owners.look(before) ^ self.owners.look(after);
-        }
-        core::hint::black_box(seen);
+        slots
     }
 
-    fn level_of(&self, slot: u32) -> u32 {
-        if slot < self.orders.capacity() { self.orders.node(slot).level } else { 0 }
+    /// Asks for what changes when an order comes to stand at the end of a queue, or leaves one.
+    #[inline(never)]
+    fn fetch_around(&self, records: &[LogRecord], slots: &[u32]) {
+        for &slot in slots {
+            self.owners.fetch(slot);
+        }
+        let mut entering = [0_u8; AHEAD];
+        let mut count = 0;
+        for (at, record) in (0..).zip(records) {
+            entering[count % AHEAD] = at;
+            count += usize::from(record.command.enters());
+        }
+        let mut levels = [0_u32; AHEAD];
+        let entering = &entering[..count.min(AHEAD)];
+        for (level, &at) in levels.iter_mut().zip(entering) {
+            *level = self.level_of(&records[usize::from(at)]);
+            self.levels.fetch(*level);
+        }
+        for &slot in slots {
+            let node = self.orders.node(slot);
+            self.orders.fetch(node.prev);
+            self.orders.fetch(node.next);
+            self.levels.fetch(node.level);
+            self.names.fetch(node.order.session, node.order.cl_ord_id);
+        }
+        for &level in &levels[..count.min(AHEAD)] {
+            self.orders.fetch(self.levels.level(level).tail);
+        }
+        for &slot in slots {
+            let (before, after) = self.owners.around(slot);
+            self.owners.fetch(before);
+            self.owners.fetch(after);
+        }
     }
 
-    #[inline]
-    fn need(&self, record: &LogRecord, seen: &mut u32) -> Need {
-        let session = record.command.session;
-        let named = |order_id: OrderId, name: ClOrdId| {
-            let by_handle = order_id.0 as u32;
-            let slot = if order_id == OrderId(0) {
-                self.names.at_home(session, name)
-            } else if by_handle < self.orders.capacity() {
-                by_handle
-            } else {
-                NIL
-            };
-            Need { slot, leaves: true }
+    /// The level at which a new order would rest, as far as one can tell at a glance.
+    #[inline(always)]
+    fn level_of(&self, record: &LogRecord) -> u32 {
+        let Ok(Body::NewOrder(asked)) = record.command.parse() else { return 0 };
+        let Some(place) = self.place_of(asked.symbol) else { return 0 };
+        let ticks = self.books[place as usize].rules.ticks(asked.price);
+        self.levels.guess(row(place, resting(asked.side)), ticks).min(self.orders.capacity() - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{order, plan};
+    use gavel_contract::Machine;
+    use gavel_types::limits::COMMAND_BODY_BYTES;
+    use gavel_types::{Command, CommandKind, Index, Nanos, SeqNo, SessionSlot, Side, Stamp, Term};
+
+    #[test]
+    fn whatever_the_records_hold_nothing_is_out_of_bounds() {
+        let mut book = Book::new(&plan(64));
+        let mut dice = 7_u64;
+        let mut roll = move || {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            dice >> 16
         };
-        match record.command.parse() {
-            Ok(Body::NewOrder(asked)) => {
-                *seen ^= self.names.at_home(session, asked.cl_ord_id);
-                Need { slot: self.last_at(asked), leaves: false }
+        let stamp = Stamp { index: Index(1), term: Term(1), time: Nanos(1) };
+        for name in 0..64 {
+            for _ in 0..50 {
+                let records: [LogRecord; AHEAD] = core::array::from_fn(|_| {
+                    let kind = CommandKind::ALL[roll() as usize % CommandKind::ALL.len()].code();
+                    let mut body = [0; COMMAND_BODY_BYTES];
+                    // Small numbers name what is there; codes are often legal ones.
+                    body.iter_mut().for_each(|byte| *byte = roll() as u8 & (roll() as u8 & 0x37));
+                    body[8..16].copy_from_slice(&(roll() % 80).to_le_bytes());
+                    body[16..24].copy_from_slice(&(roll() % 4 * (roll() % 100)).to_le_bytes());
+                    let (session, client_seq) = (SessionSlot(roll() as u32 % 3), SeqNo(1));
+                    let command = Command { session, kind, reserved: 0, len: 0, client_seq, body };
+                    LogRecord { stamp, command }
+                });
+                book.fetch_all(&records, false);
+                book.fetch_all(&records[..roll() as usize % AHEAD], true);
             }
-            Ok(Body::Cancel(asked)) => named(asked.order_id, asked.orig_cl_ord_id),
-            Ok(Body::Replace(asked)) => named(asked.order_id, asked.orig_cl_ord_id),
-            Ok(Body::Reduce(asked)) => named(asked.order_id, asked.orig_cl_ord_id),
-            _ => NOTHING,
+            let side = if name % 2 == 0 { Side::Buy } else { Side::Sell };
+            let slot = book.begin_live(order(name, side, 100 + name as i64 % 3));
+            if name % 5 != 0 {
+                book.queue(slot);
+            }
         }
-    }
-
-    /// The last order at the price at which an order would rest, if it may: what is asked for was
-    /// not checked yet.
-    fn last_at(&self, asked: &NewOrder) -> u32 {
-        let Some(place) = self.place_of(asked.symbol) else { return NIL };
-        let book = &self.books[place as usize];
-        if !book.rules.is_legal_price(asked.price) {
-            return NIL;
-        }
-        let level = book.side(asked.side).find(&self.pages, book.rules.ticks(asked.price));
-        level.map_or(NIL, |level| self.levels.level(level).tail)
+        book.expect(&[]);
     }
 }

@@ -6,7 +6,9 @@
 //! Not here: which prices there are, and in which order (ladder.rs).
 
 use crate::orders::{NIL, Node, Order, Orders};
+use alloc::vec;
 use alloc::vec::Vec;
+use gavel_simd::prefetch;
 use gavel_types::Qty;
 
 /// Half a cache line.
@@ -31,7 +33,13 @@ const _: () = assert!(size_of::<Level>() == 32);
 pub(crate) struct Levels {
     nodes: Vec<Level>,
     free: u32,
+    /// The level that was last asked for at a price, at the place that [`Levels::near`] gives: the
+    /// way down a ladder is long compared with a look here. What stands here may be wrong.
+    nearby: Vec<u32>,
 }
+
+/// Most levels that are at hand.
+const NEARBY_MAX: u32 = 1 << 16;
 
 impl Levels {
     pub(crate) fn new(orders_max: u32) -> Self {
@@ -39,7 +47,43 @@ impl Levels {
         let vacant =
             |id| Level { ticks: 0, qty: Qty(0), head: next(id), tail: NIL, count: 0, ladder: 0 };
         let nodes: Vec<Level> = (0..orders_max).map(vacant).collect();
-        Self { free: if nodes.is_empty() { NIL } else { 0 }, nodes }
+        let nearby = vec![NIL; orders_max.clamp(1, NEARBY_MAX).next_power_of_two() as usize];
+        Self { free: if nodes.is_empty() { NIL } else { 0 }, nodes, nearby }
+    }
+
+    /// Where the level at a price would be at hand: neighbours share a cache line.
+    #[inline(always)]
+    fn near(&self, ladder: u32, ticks: u64) -> usize {
+        let apart = u64::from(ladder).wrapping_mul(0x9E37_79B9);
+        ticks.wrapping_add(apart) as usize & (self.nearby.len() - 1)
+    }
+
+    /// The level that may be at a price.
+    #[inline(always)]
+    pub(crate) fn guess(&self, ladder: u32, ticks: u64) -> u32 {
+        self.nearby[self.near(ladder, ticks)]
+    }
+
+    /// The level at a price, if it is at hand.
+    #[inline(always)]
+    pub(crate) fn at_hand(&self, ladder: u32, ticks: u64) -> Option<u32> {
+        let id = self.guess(ladder, ticks);
+        let level = self.nodes.get(id as usize)?;
+        let is_it = level.ticks == ticks && level.ladder == ladder && level.count != 0;
+        is_it.then_some(id)
+    }
+
+    /// The level at a price is at hand from now on.
+    #[inline(always)]
+    pub(crate) fn keep_at_hand(&mut self, ladder: u32, ticks: u64, id: u32) {
+        let near = self.near(ladder, ticks);
+        self.nearby[near] = id;
+    }
+
+    /// Fetches a level.
+    #[inline(always)]
+    pub(crate) fn fetch(&self, id: u32) {
+        prefetch(&self.nodes, (id as usize).min(self.nodes.len() - 1));
     }
 
     #[inline]
@@ -187,6 +231,6 @@ impl Levels {
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.nodes.capacity() * size_of::<Level>()
+        self.nodes.capacity() * size_of::<Level>() + self.nearby.capacity() * size_of::<u32>()
     }
 }

@@ -15,6 +15,7 @@ use crate::lanes::{LANES, equal};
 use crate::orders::{NIL, Orders};
 use alloc::vec;
 use alloc::vec::Vec;
+use gavel_simd::prefetch;
 use gavel_types::{ClOrdId, SessionSlot};
 
 /// Most names that a bucket holds on average, if all orders are live. The fewer lines the map has,
@@ -43,8 +44,8 @@ const _: () = assert!(size_of::<Bucket>() == 64);
 const VACANT: Bucket = Bucket { tags: [EMPTY; LANES], passed: 0, slots: [NIL; LANES] };
 
 /// What is looked for: where, and under which tag.
-#[derive(Clone, Copy)]
-struct Key {
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Key {
     home: usize,
     tag: u16,
 }
@@ -198,10 +199,17 @@ impl Names {
         is_free.then_some(Vacancy { home: home as u32, at: home as u32, lane, tag })
     }
 
+    /// Fetches a name's home.
+    #[inline(always)]
+    pub(crate) fn fetch(&self, session: SessionSlot, cl_ord_id: ClOrdId) -> Key {
+        let key = self.key(session, cl_ord_id);
+        prefetch(&self.buckets, key.home);
+        key
+    }
+
     /// What stands at a name's home: most often the name's slot, if it is there.
-    #[inline]
-    pub(crate) fn at_home(&self, session: SessionSlot, cl_ord_id: ClOrdId) -> u32 {
-        let Key { home, tag } = self.key(session, cl_ord_id);
+    #[inline(always)]
+    pub(crate) fn at_home(&self, Key { home, tag }: Key) -> u32 {
         let bucket = &self.buckets[home];
         let lane = equal(&bucket.tags, tag).trailing_zeros() as usize;
         bucket.slots.get(lane).map_or(NIL, |slot| *slot)
@@ -294,7 +302,7 @@ mod tests {
                 let at = names.vacancy(&orders, key.0, key.1).unwrap();
                 names.insert(at, slot);
                 model.insert((session, id), slot);
-                clustered += u32::from(names.at_home(key.0, key.1) != slot);
+                clustered += u32::from(names.at_home(names.key(key.0, key.1)) != slot);
             }
             assert_eq!(names.len(), model.len());
         }

@@ -8,6 +8,7 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use gavel_simd::prefetch;
 use gavel_types::{
     Account, ClOrdId, Nanos, OrdStatus, OrderId, Price, Qty, SessionSlot, Side, StpInstruction,
     TimeInForce,
@@ -269,6 +270,12 @@ impl Orders {
     #[inline]
     pub(crate) fn id(&self, slot: u32) -> OrderId {
         handle(self.nodes[slot as usize].generation, slot)
+    }
+
+    /// Fetches an order.
+    #[inline(always)]
+    pub(crate) fn fetch(&self, slot: u32) {
+        prefetch(&self.nodes, (slot as usize).min(self.nodes.len() - 1));
     }
 
     #[inline]

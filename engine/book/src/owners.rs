@@ -13,6 +13,7 @@
 use crate::orders::NIL;
 use alloc::vec;
 use alloc::vec::Vec;
+use gavel_simd::prefetch;
 use gavel_types::SessionSlot;
 
 /// Stands for "in no list" as a link's `before`.
@@ -114,10 +115,10 @@ impl Owners {
         (link.before, link.after)
     }
 
-    /// Looks at an order's link, so that it is near.
-    #[inline]
-    pub(crate) fn look(&self, slot: u32) -> u32 {
-        self.links.get(slot as usize).map_or(0, |link| link.after)
+    /// Fetches an order's link.
+    #[inline(always)]
+    pub(crate) fn fetch(&self, slot: u32) {
+        prefetch(&self.links, (slot as usize).min(self.links.len() - 1));
     }
 
     /// The one before, NIL if there is none.

@@ -219,6 +219,12 @@ pub(crate) struct SymbolBook {
     pub(crate) digest: u64,
 }
 
+/// What a ladder is called among those of all symbols, by its place in its own.
+#[inline(always)]
+pub(crate) fn row(place: u32, which: u32) -> u32 {
+    place * 4 + which
+}
+
 impl SymbolBook {
     pub(crate) const fn new(rules: Rules, phase: TradingPhase) -> Self {
         Self {
@@ -272,12 +278,29 @@ impl SymbolBook {
         ticks: u64,
         place: u32,
     ) -> u32 {
-        let ladder = &mut self.ladders[which as usize];
-        if let Some(level) = ladder.find(pages, ticks) {
-            return level;
+        match levels.at_hand(row(place, which), ticks) {
+            Some(level) => level,
+            None => self.open_far_level(levels, pages, which, ticks, place),
         }
-        let level = levels.take(place * 4 + which, ticks);
-        ladder.insert(pages, ticks, level);
+    }
+
+    /// The same of a level that is not at hand.
+    fn open_far_level(
+        &mut self,
+        levels: &mut Levels,
+        pages: &mut Pages,
+        which: u32,
+        ticks: u64,
+        place: u32,
+    ) -> u32 {
+        let ladder = &mut self.ladders[which as usize];
+        let row = row(place, which);
+        let level = ladder.find(pages, ticks).unwrap_or_else(|| {
+            let level = levels.take(row, ticks);
+            ladder.insert(pages, ticks, level);
+            level
+        });
+        levels.keep_at_hand(row, ticks, level);
         level
     }
 

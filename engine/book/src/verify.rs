@@ -78,6 +78,8 @@ impl Book {
             assert!(before.is_none_or(is_behind), "levels go from first to last");
             let found = ladder.find(&self.pages, ticks);
             assert_eq!(found, Some(id), "a level is at its price");
+            let at_hand = self.levels.at_hand(place * 4 + which, ticks);
+            assert!(at_hand.is_none_or(|near| near == id), "what is at hand is what is there");
             assert_eq!(ladder.before(&self.pages, ticks).is_some(), before.is_some(), "both ways");
             before = Some(ticks);
             orders += self.verify_level(place, which, id);

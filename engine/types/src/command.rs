@@ -100,8 +100,10 @@ macro_rules! body {
     };
 }
 
+mod opening;
 mod session;
 mod steering;
+pub use opening::Opening;
 pub use session::{
     AdminStart, DisconnectSession, EstablishSession, FinishSending, NegotiateSession,
     RejectedMessage, SkipSequence,

@@ -23,8 +23,8 @@ mod session;
 pub use command::{
     AdminStart, BadCommand, Body, CancelOrder, Command, CommandKind, DefineSymbol,
     DisconnectSession, EstablishSession, FinishSending, Kill, MarketDataQuery, MassAction,
-    NegotiateSession, NewOrder, OrderStatusQuery, ReduceOrder, RejectedMessage, ReplaceOrder,
-    SetBands, SetPhase, SetRisk, SkipSequence,
+    NegotiateSession, NewOrder, Opening, OrderStatusQuery, ReduceOrder, RejectedMessage,
+    ReplaceOrder, SetBands, SetPhase, SetRisk, SkipSequence,
 };
 pub use event::{Event, EventKind};
 pub use number::{
