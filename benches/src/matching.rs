@@ -31,17 +31,13 @@ const SYMBOL: SymbolId = SymbolId(1);
 const SESSION: SessionSlot = SessionSlot(0);
 /// Operations that are records before the clock starts.
 pub const BLOCK: usize = 1_024;
-/// A larger book does not fit in the cache: what is needed next is worth fetching ahead (orders).
-const LARGE_BOOK: u32 = 16_384;
 
 /// Whether the machine is shown records before they are applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Expecting {
-    /// While the book is large.
-    Auto,
-    /// Always.
+    /// As the executor does; whether it looks is the machine's to say.
     Always,
-    /// Never.
+    /// Never: for comparison.
     Never,
 }
 
@@ -246,11 +242,7 @@ impl<S: Sink> Running<S> {
     #[inline]
     fn go_on(&mut self, place: &mut Place) -> bool {
         let Self { machine, sink, records, how, .. } = self;
-        let expects = match how.expecting {
-            Expecting::Auto => machine.live_orders(SESSION) > LARGE_BOOK,
-            Expecting::Always => true,
-            Expecting::Never => false,
-        };
+        let expects = how.expecting == Expecting::Always;
         while place.is_paused {
             if sink.free() < BURST {
                 return false;
@@ -312,7 +304,7 @@ mod tests {
             let plan = plan(&prepared, prepared.orders_max(), false);
             learn_handles(&mut prepared, &plan);
             for by_handle in [false, true] {
-                for expecting in [Expecting::Always, Expecting::Never, Expecting::Auto] {
+                for expecting in [Expecting::Always, Expecting::Never] {
                     let how = how(by_handle, expecting);
                     let counted = run(&prepared, &plan, how, Count::default()).unwrap();
                     assert_eq!(counted.ending, prepared.ending, "{shape:?} {how:?}");

@@ -39,9 +39,8 @@ struct Args {
     /// One line of JSON on standard output.
     #[arg(long)]
     json: bool,
-    /// Whether the machine is shown records before they are applied; auto: while more than 16,384
-    /// orders are live.
-    #[arg(long, value_enum, default_value_t = Expecting::Auto)]
+    /// Whether the machine is shown records before they are applied, as the executor does
+    #[arg(long, value_enum, default_value_t = Expecting::Always)]
     expect: Expecting,
     /// Every limit of risk is set, for the session and each account, and self-trade prevention is
     /// on; nothing is refused, so that what comes out is the same.
