@@ -27,6 +27,29 @@ const ORDERS_MANY: u32 = 16_384;
 /// Records from which on it pays.
 const RECORDS_MIN: usize = 4;
 
+/// Places of the records that enter orders, found without a guess which do.
+struct Entering {
+    places: [u8; AHEAD],
+    count: usize,
+}
+
+impl Entering {
+    #[inline(always)]
+    fn of(records: &[LogRecord]) -> Self {
+        let (mut places, mut count) = ([0; AHEAD], 0);
+        for (at, record) in (0..).zip(records) {
+            places[count % AHEAD] = at;
+            count += usize::from(record.command.enters());
+        }
+        Self { places, count }
+    }
+
+    #[inline(always)]
+    fn places(&self) -> &[u8] {
+        &self.places[..self.count.min(AHEAD)]
+    }
+}
+
 impl Book {
     pub(crate) fn fetch(&self, records: &[LogRecord]) {
         if self.orders.live() < ORDERS_MIN || records.len() < RECORDS_MIN {
@@ -39,8 +62,27 @@ impl Book {
     fn fetch_all(&self, records: &[LogRecord], are_many: bool) {
         let mut slots = [0; AHEAD];
         let slots = self.fetch_orders(records, &mut slots);
+        if self.risk.is_armed {
+            self.fetch_parties(records, slots);
+        }
         if are_many {
             self.fetch_around(records, slots);
+        }
+    }
+
+    /// Asks for what risk counts of the accounts of orders that enter, and of those that leave.
+    #[inline(never)]
+    fn fetch_parties(&self, records: &[LogRecord], slots: &[u32]) {
+        for &at in Entering::of(records).places() {
+            if let Ok(Body::NewOrder(asked)) = records[usize::from(at)].command.parse()
+                && let Some(place) = self.place_of(asked.symbol)
+            {
+                self.risk.fetch(asked.account, place);
+            }
+        }
+        for &slot in slots {
+            let order = self.orders.order(slot);
+            self.risk.fetch(order.account, order.book);
         }
     }
 
@@ -74,15 +116,9 @@ impl Book {
         for &slot in slots {
             self.owners.fetch(slot);
         }
-        let mut entering = [0_u8; AHEAD];
-        let mut count = 0;
-        for (at, record) in (0..).zip(records) {
-            entering[count % AHEAD] = at;
-            count += usize::from(record.command.enters());
-        }
         let mut levels = [0_u32; AHEAD];
-        let entering = &entering[..count.min(AHEAD)];
-        for (level, &at) in levels.iter_mut().zip(entering) {
+        let entering = Entering::of(records);
+        for (level, &at) in levels.iter_mut().zip(entering.places()) {
             *level = self.level_of(&records[usize::from(at)]);
             self.levels.fetch(*level);
         }
@@ -93,7 +129,7 @@ impl Book {
             self.levels.fetch(node.level);
             self.names.fetch(node.order.session, node.order.cl_ord_id);
         }
-        for &level in &levels[..count.min(AHEAD)] {
+        for &level in &levels[..entering.places().len()] {
             self.orders.fetch(self.levels.level(level).tail);
         }
         for &slot in slots {
@@ -119,7 +155,9 @@ mod tests {
     use crate::testing::{order, plan};
     use gavel_contract::Machine;
     use gavel_types::limits::COMMAND_BODY_BYTES;
-    use gavel_types::{Command, CommandKind, Index, Nanos, SeqNo, SessionSlot, Side, Stamp, Term};
+    use gavel_types::{
+        Account, Command, CommandKind, Index, Nanos, SeqNo, SessionSlot, Side, Stamp, Term,
+    };
 
     #[test]
     fn whatever_the_records_hold_nothing_is_out_of_bounds() {
@@ -131,6 +169,11 @@ mod tests {
         };
         let stamp = Stamp { index: Index(1), term: Term(1), time: Nanos(1) };
         for name in 0..64 {
+            if name == 20 {
+                book.risk.is_armed = true;
+            } else if name == 40 {
+                assert!(book.risk.name(Account(0)));
+            }
             for _ in 0..50 {
                 let records: [LogRecord; AHEAD] = core::array::from_fn(|_| {
                     let kind = CommandKind::ALL[roll() as usize % CommandKind::ALL.len()].code();

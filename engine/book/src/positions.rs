@@ -9,6 +9,7 @@
 use crate::risk::Wish;
 use alloc::vec;
 use alloc::vec::Vec;
+use gavel_simd::prefetch;
 use gavel_types::{Qty, Side};
 
 const NONE: u32 = u32::MAX;
@@ -47,10 +48,22 @@ impl Positions {
         Self { list: Vec::with_capacity(positions_max as usize), places: vec![NONE; places] }
     }
 
+    /// Fetches a position, if it is where most are.
+    #[inline(always)]
+    pub(crate) fn fetch(&self, account: u32, book: u32) {
+        let place = self.places[self.home(account, book)];
+        prefetch(&self.list, (place as usize).min(self.list.len()));
+    }
+
+    #[inline(always)]
+    fn home(&self, account: u32, book: u32) -> usize {
+        let key = u64::from(account) << 32 | u64::from(book);
+        (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & (self.places.len() - 1)
+    }
+
     fn seek(&self, account: u32, book: u32) -> usize {
         let mask = self.places.len() - 1;
-        let key = u64::from(account) << 32 | u64::from(book);
-        let mut at = (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & mask;
+        let mut at = self.home(account, book);
         while let Some(position) = self.list.get(self.places[at] as usize) {
             if (position.account, position.book) == (account, book) {
                 break;

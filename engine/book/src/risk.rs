@@ -8,6 +8,7 @@
 use crate::positions::Positions;
 use alloc::vec;
 use alloc::vec::Vec;
+use gavel_simd::prefetch_whole;
 use gavel_types::{Account, Nanos, OrderRejectReason, Price, Qty, SessionSlot, SetRisk, Side};
 
 /// Units of a token: a bucket that fills at n tokens a second gains n units each nanosecond.
@@ -196,9 +197,23 @@ impl Risk {
         (place != NONE).then_some(place)
     }
 
+    /// Fetches what is known of an account, and of what it holds in a book, if they are where most
+    /// are.
+    #[inline(always)]
+    pub(crate) fn fetch(&self, account: Account, book: u32) {
+        let place = self.by_account[self.home(account)];
+        prefetch_whole(&self.accounts, (place as usize).min(self.accounts.len()));
+        self.positions.fetch(place, book);
+    }
+
+    #[inline(always)]
+    fn home(&self, account: Account) -> usize {
+        account.0.wrapping_mul(0x9E37_79B1) as usize & (self.by_account.len() - 1)
+    }
+
     fn seek(&self, account: Account) -> usize {
         let mask = self.by_account.len() - 1;
-        let mut at = account.0.wrapping_mul(0x9E37_79B1) as usize & mask;
+        let mut at = self.home(account);
         while self.by_account[at] != NONE
             && self.accounts[self.by_account[at] as usize].0 != account
         {

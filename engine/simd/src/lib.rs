@@ -12,16 +12,29 @@
 /// after it. Beyond the end of the slice nothing useful happens, and nothing bad.
 #[inline(always)]
 pub fn prefetch<T>(items: &[T], at: usize) {
+    prefetch_line(items.as_ptr().wrapping_add(at).cast());
+}
+
+#[inline(always)]
+fn prefetch_line(place: *const u8) {
     #[cfg(target_arch = "x86_64")]
     {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let place = items.as_ptr().wrapping_add(at);
         // SAFETY: PREFETCHh is a hint: it neither faults nor reads for the program, whatever the
         // address is (AMD64 manual, volume 3); every x86-64 processor has it.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (items, at);
+    let _ = place;
+}
+
+/// The same of all lines of an element that begins with a line.
+#[inline(always)]
+pub fn prefetch_whole<T>(items: &[T], at: usize) {
+    let begins = items.as_ptr().wrapping_add(at).cast::<u8>();
+    for line in (0..size_of::<T>()).step_by(64) {
+        prefetch_line(begins.wrapping_add(line));
+    }
 }
 
 #[cfg(test)]
@@ -33,6 +46,7 @@ mod tests {
         let items = [[1_u64; 8]; 4];
         for at in [0, 3, 4, 1 << 40, usize::MAX / 64, usize::MAX] {
             prefetch(&items, at);
+            prefetch_whole(&items, at);
         }
         prefetch::<u8>(&[], 0);
         assert_eq!(items, [[1; 8]; 4]);
