@@ -17,6 +17,9 @@ use gavel_types::{
 };
 use std::time::Instant;
 
+/// Records that are shown at a time.
+const BLOCK: usize = 32;
+
 /// Measures a venue of very many symbols.
 #[derive(Debug, Parser)]
 #[command(name = "many_symbols")]
@@ -133,14 +136,26 @@ struct Venue {
     book: Book,
     out: Accepted,
     index: u64,
+    waiting: Vec<LogRecord>,
 }
 
 impl Venue {
+    /// Applies records in blocks, each shown first, as an executor does that has them waiting.
     fn apply(&mut self, command: Command) {
         self.index += 1;
         let (index, time) = (Index(self.index), Nanos(self.index));
-        let record = LogRecord { stamp: Stamp { index, term: Term(1), time }, command };
-        assert!(self.book.apply(&record, &mut self.out) == Progress::Done, "there is room");
+        self.waiting.push(LogRecord { stamp: Stamp { index, term: Term(1), time }, command });
+        if self.waiting.len() == BLOCK {
+            self.apply_all();
+        }
+    }
+
+    fn apply_all(&mut self) {
+        self.book.expect(&self.waiting);
+        for record in self.waiting.drain(..) {
+            let progress = self.book.apply(&record, &mut self.out);
+            assert!(progress == Progress::Done, "there is room");
+        }
     }
 }
 
@@ -148,7 +163,8 @@ fn main() -> Result<()> {
     let args = Args::parse();
     let plan = plan(&args);
     let before = resident()?;
-    let mut venue = Venue { book: Book::new(&plan), out: Accepted(0), index: 0 };
+    let mut venue =
+        Venue { book: Book::new(&plan), out: Accepted(0), index: 0, waiting: Vec::new() };
     let made = resident()?;
     let mut dice = Dice(7);
     let count = u64::from(args.orders);
@@ -159,6 +175,7 @@ fn main() -> Result<()> {
         venue.apply(Command::new_order(SessionSlot(0), SeqNo(name), &order));
         live.push(order);
     }
+    venue.apply_all();
     let entered = started.elapsed();
     ensure!(venue.out.0 == count, "every order was accepted");
     let listed = (live.capacity() * size_of::<NewOrder>()) as u64;
@@ -170,6 +187,7 @@ fn main() -> Result<()> {
         live[at] = order(name, args.symbols, &mut dice);
         venue.apply(Command::new_order(SessionSlot(0), SeqNo(name), &live[at]));
     }
+    venue.apply_all();
     let turned = started.elapsed();
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let each = |time: std::time::Duration, n: u64| time.as_nanos() as f64 / n as f64;

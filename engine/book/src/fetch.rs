@@ -12,6 +12,7 @@
 use crate::book::Book;
 use crate::names::Key;
 use crate::symbol::{resting, row};
+use gavel_simd::prefetch_whole;
 use gavel_types::{Body, LogRecord, OrderId};
 
 /// Most records that are looked at.
@@ -23,6 +24,9 @@ const ORDERS_MIN: u32 = 2_048;
 
 /// Live orders from which on it pays to ask for what surrounds an order, too.
 const ORDERS_MANY: u32 = 16_384;
+
+/// Books from which on it pays to ask for those, too.
+const BOOKS_MANY: usize = if cfg!(test) { 1 } else { 64 };
 
 /// Records from which on it pays.
 const RECORDS_MIN: usize = 4;
@@ -116,8 +120,11 @@ impl Book {
         for &slot in slots {
             self.owners.fetch(slot);
         }
-        let mut levels = [0_u32; AHEAD];
         let entering = Entering::of(records);
+        if self.books.len() >= BOOKS_MANY {
+            self.fetch_books(records, slots, &entering);
+        }
+        let mut levels = [0_u32; AHEAD];
         for (level, &at) in levels.iter_mut().zip(entering.places()) {
             *level = self.level_of(&records[usize::from(at)]);
             self.levels.fetch(*level);
@@ -139,12 +146,31 @@ impl Book {
         }
     }
 
+    /// Asks for the books of orders.
+    #[inline(never)]
+    fn fetch_books(&self, records: &[LogRecord], slots: &[u32], entering: &Entering) {
+        for &at in entering.places() {
+            if let Ok(Body::NewOrder(asked)) = records[usize::from(at)].command.parse()
+                && let Some(place) = self.place_of(asked.symbol)
+            {
+                prefetch_whole(&self.books, place as usize);
+            }
+        }
+        for &slot in slots {
+            prefetch_whole(&self.books, self.orders.order(slot).book as usize);
+        }
+    }
+
     /// The level at which a new order would rest, as far as one can tell at a glance.
     #[inline(always)]
     fn level_of(&self, record: &LogRecord) -> u32 {
         let Ok(Body::NewOrder(asked)) = record.command.parse() else { return 0 };
         let Some(place) = self.place_of(asked.symbol) else { return 0 };
-        let ticks = self.books[place as usize].rules.ticks(asked.price);
+        let book = &self.books[place as usize];
+        let ticks = book.rules.ticks(asked.price);
+        if self.books.len() >= BOOKS_MANY {
+            book.side(asked.side).fetch(&self.pages, ticks);
+        }
         self.levels.guess(row(place, resting(asked.side)), ticks).min(self.orders.capacity() - 1)
     }
 }

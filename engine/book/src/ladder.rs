@@ -47,6 +47,12 @@ impl Ladder {
         pages.find(&self.tree, ticks ^ self.flip)
     }
 
+    /// Fetches what tells whether there is a level at a price.
+    #[inline(always)]
+    pub(crate) fn fetch(&self, pages: &Pages, ticks: u64) {
+        pages.fetch(&self.tree, ticks ^ self.flip);
+    }
+
     /// The level that comes first.
     #[inline]
     pub(crate) fn first(&self) -> Option<u32> {

@@ -16,6 +16,7 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use gavel_simd::prefetch;
 
 /// Stands for "no page" and for "no value".
 pub(crate) const NONE: u32 = u32::MAX;
@@ -148,6 +149,17 @@ impl Pages {
         let page = self.page(leaf);
         let index = key as usize & 63;
         page.has(index).then(|| page.children[index])
+    }
+
+    /// Fetches what tells where a key is, as far as that is at hand.
+    #[inline(always)]
+    pub(crate) fn fetch(&self, tree: &Tree, key: u64) {
+        let near = tree.hints[hint(key)];
+        let leaf = if near == NONE { tree.root } else { near };
+        if let Some(page) = self.pages.get(leaf as usize) {
+            prefetch(&self.pages, leaf as usize);
+            prefetch(&page.children, key as usize & 63);
+        }
     }
 
     /// The leaf that a key is or would be in.
