@@ -39,7 +39,7 @@ struct Args {
     /// One line of JSON on standard output.
     #[arg(long)]
     json: bool,
-    /// Whether the machine is shown records before they are applied, as the executor does
+    /// Whether the machine is shown records before they are applied, as the executor does.
     #[arg(long, value_enum, default_value_t = Expecting::Always)]
     expect: Expecting,
     /// Every limit of risk is set, for the session and each account, and self-trade prevention is

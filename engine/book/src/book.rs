@@ -8,6 +8,7 @@
 
 use crate::chance::Chance;
 use crate::digest::{LiveOrder, StateDigest};
+use crate::fetch::Pays;
 use crate::levels::Levels;
 use crate::mass::MassCancel;
 use crate::matching::Sweep;
@@ -88,6 +89,7 @@ pub struct Book {
     pub(crate) now: Nanos,
     /// Books whose best prices may have changed in this record, if anybody is told.
     pub(crate) touched: Vec<u32>,
+    pub(crate) pays: Pays,
     /// What comes next in the record that is applied.
     task: Task,
     /// Where and when the record that paused was.
@@ -123,6 +125,7 @@ impl Book {
             entries: 0,
             now: Nanos(0),
             touched: Vec::with_capacity(symbols_max as usize),
+            pays: Pays::MEASURED,
             task: Task::Tell,
             paused: None,
             held: None,

@@ -1,6 +1,7 @@
 //! Price levels: a queue of orders each, first in first out, and their sum.
 //!
-//! Inputs -> outputs: slots of orders in; the head of the queue out.
+//! Inputs -> outputs: slots of orders in; the head of the queue out; of the prices that were asked
+//! for last, their levels.
 //! Invariants: a level's sum and count are those of its orders; a level with no order is free.
 //! Limits: as many levels as orders, since every level holds one: the slab is never full.
 //! Not here: which prices there are, and in which order (ladder.rs).
@@ -13,6 +14,7 @@ use gavel_types::Qty;
 
 /// Half a cache line.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 pub(crate) struct Level {
     /// Its price, or stop price, in ticks.
     pub(crate) ticks: u64,
@@ -34,7 +36,8 @@ pub(crate) struct Levels {
     nodes: Vec<Level>,
     free: u32,
     /// The level that was last asked for at a price, at the place that [`Levels::near`] gives: the
-    /// way down a ladder is long compared with a look here. What stands here may be wrong.
+    /// way down a ladder is long compared with a look here. What stands here may be wrong; a level
+    /// itself knows which it is.
     nearby: Vec<u32>,
 }
 

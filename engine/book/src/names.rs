@@ -283,6 +283,7 @@ mod tests {
 
     #[test]
     fn agrees_with_the_standard_map_while_names_come_and_go() {
+        // More than there is a lane for at home: two buckets of ten.
         const ORDERS_MAX: u32 = 18;
         let mut names = Names::new(10);
         assert_eq!(names.buckets.len(), 2);

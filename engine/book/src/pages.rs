@@ -30,7 +30,9 @@ const DEPTH_MAX: usize = 11;
 /// Pages that adding one key may take: the leaf, and where it parts from the others.
 pub(crate) const PAGES_PER_KEY_MAX: u32 = 2;
 
+/// What tells whether a key is there comes first, for [`Pages::fetch`].
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 struct Page {
     /// Which children there are.
     bits: u64,
@@ -157,6 +159,7 @@ impl Pages {
         let near = tree.hints[hint(key)];
         let leaf = if near == NONE { tree.root } else { near };
         if let Some(page) = self.pages.get(leaf as usize) {
+            // If it is no leaf, the line of the child is asked for in vain.
             prefetch(&self.pages, leaf as usize);
             prefetch(&page.children, key as usize & 63);
         }

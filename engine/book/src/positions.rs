@@ -9,7 +9,7 @@
 use crate::risk::Wish;
 use alloc::vec;
 use alloc::vec::Vec;
-use gavel_simd::prefetch;
+use gavel_simd::prefetch_whole;
 use gavel_types::{Qty, Side};
 
 const NONE: u32 = u32::MAX;
@@ -52,7 +52,7 @@ impl Positions {
     #[inline(always)]
     pub(crate) fn fetch(&self, account: u32, book: u32) {
         let place = self.places[self.home(account, book)];
-        prefetch(&self.list, (place as usize).min(self.list.len()));
+        prefetch_whole(&self.list, (place as usize).min(self.list.len()));
     }
 
     #[inline(always)]

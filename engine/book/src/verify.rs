@@ -6,7 +6,7 @@
 
 use crate::book::Book;
 use crate::orders::{Extra, NIL, Node, flag};
-use crate::symbol::{resting, waiting};
+use crate::symbol::{resting, row, waiting};
 use gavel_types::{Price, Qty, SessionSlot, Side, TimeInForce};
 
 impl Book {
@@ -78,8 +78,6 @@ impl Book {
             assert!(before.is_none_or(is_behind), "levels go from first to last");
             let found = ladder.find(&self.pages, ticks);
             assert_eq!(found, Some(id), "a level is at its price");
-            let at_hand = self.levels.at_hand(place * 4 + which, ticks);
-            assert!(at_hand.is_none_or(|near| near == id), "what is at hand is what is there");
             assert_eq!(ladder.before(&self.pages, ticks).is_some(), before.is_some(), "both ways");
             before = Some(ticks);
             orders += self.verify_level(place, which, id);
@@ -93,7 +91,7 @@ impl Book {
     fn verify_level(&self, place: u32, which: u32, id: u32) -> usize {
         let level = self.levels.level(id);
         let rules = &self.books[place as usize].rules;
-        assert_eq!(level.ladder, place * 4 + which, "a level knows its ladder");
+        assert_eq!(level.ladder, row(place, which), "a level knows its ladder");
         let (mut sum, mut count, mut before) = (0, 0, NIL);
         for slot in self.levels.queue(&self.orders, id) {
             let node = self.orders.node(slot);

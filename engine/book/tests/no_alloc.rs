@@ -63,6 +63,7 @@ fn run<const EVENTS: bool>(seed: u64) -> u64 {
     let plan = flow::plan(&mut dice);
     let mut flow = Flow::new(seed, &plan);
     let mut book = Book::new(&plan);
+    book.look_ahead_always();
     let bytes = book.memory_bytes();
     let mut out = Sink::<EVENTS>::new();
     let mut reports = 0;

@@ -8,6 +8,9 @@
 #![no_std]
 #![allow(clippy::inline_always, reason = "each is one instruction")]
 
+/// What a processor fetches at a time.
+const LINE_BYTES: usize = 64;
+
 /// Asks for the cache line in which an element begins. Unlike a load it does not hold up what comes
 /// after it. Beyond the end of the slice nothing useful happens, and nothing bad.
 #[inline(always)]
@@ -28,13 +31,14 @@ fn prefetch_line(place: *const u8) {
     let _ = place;
 }
 
-/// The same of all lines of an element that begins with a line.
+/// The same of all lines of an element, wherever in a line it begins.
 #[inline(always)]
 pub fn prefetch_whole<T>(items: &[T], at: usize) {
     let begins = items.as_ptr().wrapping_add(at).cast::<u8>();
-    for line in (0..size_of::<T>()).step_by(64) {
+    for line in (0..size_of::<T>()).step_by(LINE_BYTES) {
         prefetch_line(begins.wrapping_add(line));
     }
+    prefetch_line(begins.wrapping_add(size_of::<T>().saturating_sub(1)));
 }
 
 #[cfg(test)]

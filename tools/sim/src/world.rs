@@ -84,7 +84,8 @@ pub struct World {
     steps: u64,
     idle: u32,
     /// The agents that had a turn since anybody last worked, a bit each: who is favoured little may
-    /// have none in [`IDLE_STEPS`], and so have work that it has not seen.
+    /// have none in [`IDLE_STEPS`], and so have work that it has not seen. (Work that time alone
+    /// brings is not meant: it comes as long as time goes on.)
     looked: u8,
     favours: [u32; AGENTS],
     is_in_order: bool,
@@ -349,6 +350,7 @@ impl World {
 
     fn start(&mut self) -> Verdict {
         self.incarnation += 1;
+        self.looked = 0;
         let start = Start {
             plan: &self.plan,
             disk: &self.disk,

@@ -81,7 +81,7 @@ pub(crate) fn run(seed: u64, commands: u64, met: &mut Met) {
     let plan = plan(&mut dice);
     let mut flow = Flow::new(seed, &plan);
     let mut pair = Pair {
-        fast: Book::new(&plan),
+        fast: fast_book(&plan),
         naive: ReferenceBook::new(&plan),
         plan,
         shadow: Shadow::default(),
@@ -262,7 +262,7 @@ impl Pair {
     fn restore(&mut self) {
         let mut bytes = Bytes(Vec::new(), 0);
         self.fast.save(&mut bytes);
-        let mut fast = Book::new(&self.plan);
+        let mut fast = fast_book(&self.plan);
         fast.restore(&mut bytes).expect("a state that was saved is restored");
         assert_eq!(bytes.1, bytes.0.len(), "all of it is read");
         let mut again = Bytes(Vec::new(), 0);
@@ -275,6 +275,13 @@ impl Pair {
         naive.restore(&mut bytes).expect("a state that was saved is restored");
         self.naive = naive;
     }
+}
+
+/// One that looks ahead although it is small.
+fn fast_book(plan: &BookPlan) -> Book {
+    let mut book = Book::new(plan);
+    book.look_ahead_always();
+    book
 }
 
 /// Matches as events tell them: number, price, quantity, side of the aggressor.

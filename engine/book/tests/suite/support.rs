@@ -22,7 +22,9 @@ pub(crate) trait Subject: Machine {
 
 impl Subject for Book {
     fn make(plan: &BookPlan) -> Self {
-        Self::new(plan)
+        let mut book = Self::new(plan);
+        book.look_ahead_always();
+        book
     }
     fn check(&self) {
         self.verify();

@@ -4,6 +4,7 @@
 //! findings.
 //! Not here: whether the prose is good.
 
+use super::entrance::FOLDERS;
 use super::{File, Finding, Tree};
 use crate::workspace::{Package, RootKind};
 
@@ -22,9 +23,10 @@ const CODE_MAP: &str = "code map";
 /// Whom the changelog speaks to.
 const READERS: &[&str] = &["Safety", "Latency", "Operators", "Internals"];
 
-/// First parts of paths that prose may name only if they exist.
-const TOP: &[&str] =
-    &["engine", "raft", "replication", "tools", "tuning", "benches", "ansible", ".ci", ".cargo"];
+/// True of the first parts of paths that prose may name only if they exist.
+fn is_top(first: &str) -> bool {
+    FOLDERS.contains(&first) || matches!(first, ".ci" | ".cargo")
+}
 
 /// Checks all documents. `subcommands` are those of xtask.
 pub(super) fn check(tree: &Tree, packages: &[Package], subcommands: &[String]) -> Vec<Finding> {
@@ -97,7 +99,7 @@ fn is_path(span: &str) -> bool {
 fn check_paths(tree: &Tree, file: &File, findings: &mut Vec<Finding>) {
     for (number, span) in spans(file) {
         let first = span.split('/').next().unwrap_or(span);
-        if span.contains('/') && is_path(span) && TOP.contains(&first) && !tree.exists(span) {
+        if span.contains('/') && is_path(span) && is_top(first) && !tree.exists(span) {
             let what = format!("names {span}, which does not exist");
             let mend = "write of what is there; plans belong elsewhere";
             findings.push(Finding::new("documents", &file.path, number, what, mend));
@@ -195,7 +197,7 @@ fn check_code_map(tree: &Tree, file: &File, packages: &[Package], findings: &mut
     }
     for (number, span) in map {
         // Paths with a slash are checked everywhere.
-        if TOP.contains(&span) && !tree.exists(span) {
+        if is_top(span) && !tree.exists(span) {
             let what = format!("the code map names {span}, which does not exist");
             findings.push(Finding::new("documents", &file.path, number, what, "take it out"));
         }

@@ -1,4 +1,5 @@
-//! What may lie at the top of the repository: the folders and documents that its map names.
+//! What may lie at the top of the repository: documents, settings, and the folders of its rooms,
+//! those to come as well.
 //!
 //! Inputs -> outputs: the files that git knows -> findings.
 //! Limits: files and folders that begin with a dot are settings, and not looked at.
@@ -6,7 +7,8 @@
 use super::{Finding, Tree};
 
 const RULE: &str = "entrance";
-const FOLDERS: [&str; 7] =
+/// Folders of rooms.
+pub(super) const FOLDERS: [&str; 7] =
     ["engine", "replication", "raft", "tools", "tuning", "benches", "ansible"];
 const FILES: [&str; 9] = [
     "ARCHITECTURE.md",
