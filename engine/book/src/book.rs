@@ -20,7 +20,7 @@ use crate::partners::Row;
 use crate::phases::Leaving;
 use crate::reports::{Counters, Emit, Shown};
 use crate::risk::Risk;
-use crate::symbol::{Places, Rules, SymbolBook, resting, waiting};
+use crate::symbol::{Places, Rules, SymbolBook, book_of, ladder_of, resting, waiting};
 use crate::timers::Timers;
 use alloc::vec::Vec;
 use gavel_contract::{
@@ -235,7 +235,7 @@ impl Book {
             return node.next;
         }
         let level = self.levels.level(node.level);
-        let ladder = &self.books[(level.ladder / 4) as usize].ladders[(level.ladder % 4) as usize];
+        let ladder = &self.books[book_of(level.ladder)].ladders[ladder_of(level.ladder)];
         let after = ladder.after(&self.pages, level.ticks);
         after.map_or(NIL, |level| self.levels.level(level).head)
     }

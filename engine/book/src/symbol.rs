@@ -225,6 +225,18 @@ pub(crate) fn row(place: u32, which: u32) -> u32 {
     place * 4 + which
 }
 
+/// The ladder's place in its symbol's book.
+#[inline(always)]
+pub(crate) fn ladder_of(row: u32) -> usize {
+    (row % 4) as usize
+}
+
+/// The place of the ladder's symbol's book.
+#[inline(always)]
+pub(crate) fn book_of(row: u32) -> usize {
+    (row / 4) as usize
+}
+
 impl SymbolBook {
     pub(crate) const fn new(rules: Rules, phase: TradingPhase) -> Self {
         Self {
@@ -278,9 +290,10 @@ impl SymbolBook {
         ticks: u64,
         place: u32,
     ) -> u32 {
-        match levels.at_hand(row(place, which), ticks) {
+        let row = row(place, which);
+        match levels.at_hand(row, ticks) {
             Some(level) => level,
-            None => self.open_far_level(levels, pages, which, ticks, place),
+            None => self.open_far_level(levels, pages, row, ticks),
         }
     }
 
@@ -289,12 +302,10 @@ impl SymbolBook {
         &mut self,
         levels: &mut Levels,
         pages: &mut Pages,
-        which: u32,
+        row: u32,
         ticks: u64,
-        place: u32,
     ) -> u32 {
-        let ladder = &mut self.ladders[which as usize];
-        let row = row(place, which);
+        let ladder = &mut self.ladders[ladder_of(row)];
         let level = ladder.find(pages, ticks).unwrap_or_else(|| {
             let level = levels.take(row, ticks);
             ladder.insert(pages, ticks, level);
@@ -308,7 +319,7 @@ impl SymbolBook {
     #[inline]
     pub(crate) fn close_level(&mut self, levels: &mut Levels, pages: &mut Pages, id: u32) {
         let gone = levels.release(id);
-        let ladder = &mut self.ladders[(gone.ladder % 4) as usize];
+        let ladder = &mut self.ladders[ladder_of(gone.ladder)];
         ladder.remove(pages, gone.ticks, |level| levels.level(level).ticks);
     }
 
