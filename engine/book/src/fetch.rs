@@ -32,9 +32,9 @@ pub(crate) struct Pays {
 }
 
 impl Pays {
-    /// As measured, roughly, with a second cache of half a MiB (benches: `book`, `many_symbols`): a
-    /// thousand live orders lose by it and ten thousand gain; asking for what surrounds them loses
-    /// at ten thousand and gains at a million.
+    /// As measured, roughly, with a second cache of half a MiB (bench `book`): a thousand live
+    /// orders neither gain nor lose, ten thousand gain; asking for what surrounds them, too, loses
+    /// at ten thousand and gains at a million. Where in between it turns was not measured.
     pub(crate) const MEASURED: Self =
         Self { records_min: 4, orders_min: 2_048, orders_many: 16_384, books_many: 64 };
     const ALWAYS: Self = Self { records_min: 1, orders_min: 1, orders_many: 1, books_many: 1 };
