@@ -18,8 +18,7 @@ use gavel_types::{Body, LogRecord, NewOrder, OrderId};
 /// Most records that are looked at.
 const AHEAD: usize = 32;
 
-/// From when on it pays to look ahead. Below, what records need is near anyway, and looking for it
-/// costs more than it saves.
+/// From when on it pays to look ahead: below, what records need is near anyway.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pays {
     records_min: usize,
